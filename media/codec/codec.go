@@ -1,0 +1,52 @@
+// Package codec knows just enough of H264, VP8, Opus and RED (RFC 2198) payloads to relay them: where a keyframe starts, how large
+// it is, whether a publisher sends B-frames, and how to take the primary block out of RED. It parses bytes from outside, holds no
+// state between calls, allocates nothing, and never panics.
+package codec
+
+// Codec names what a payload is, in place of a payload type, which is only valid on one hop. The values are part of the uplink's
+// wire format and of recordings: never renumber them.
+type Codec uint8
+
+const (
+	None Codec = 0
+	Opus Codec = 1 // RFC 7587, 48 kHz clock
+	RED  Codec = 2 // RFC 2198 around Opus, 48 kHz clock
+	H264 Codec = 3 // RFC 6184, packetization-mode 1, 90 kHz clock
+	VP8  Codec = 4 // RFC 7741, 90 kHz clock
+)
+
+// String is the name used in JSON, logs and on the wire.
+func (c Codec) String() string {
+	switch c {
+	case Opus:
+		return "opus"
+	case RED:
+		return "red"
+	case H264:
+		return "h264"
+	case VP8:
+		return "vp8"
+	}
+	return "none"
+}
+
+// Parse is the inverse of String; an unknown name is None.
+func Parse(name string) Codec {
+	for _, c := range []Codec{Opus, RED, H264, VP8} {
+		if c.String() == name {
+			return c
+		}
+	}
+	return None
+}
+
+// ClockRate is the RTP clock in Hz: 48000 for sound, 90000 for pictures.
+func (c Codec) ClockRate() uint32 {
+	if c.Video() {
+		return 90000
+	}
+	return 48000
+}
+
+// Video reports whether c carries pictures.
+func (c Codec) Video() bool { return c == H264 || c == VP8 }
