@@ -53,7 +53,6 @@ type vp8IDs struct {
 	used             bool
 	lastPID, pidStep uint16
 	lastTL0, tl0Step uint8
-	scratch          [packet.MaxPayload]byte
 }
 
 // begin makes the ids of the binding that starts with b follow the last ones.
@@ -67,8 +66,8 @@ func (v *vp8IDs) begin(b *packet.Buffer) {
 	}
 }
 
-// rewrite returns p, or a changed copy that is valid until the next call.
-func (v *vp8IDs) rewrite(p []byte) []byte {
+// rewrite returns p, or a changed copy in scratch.
+func (v *vp8IDs) rewrite(p, scratch []byte) []byte {
 	d, ok := codec.ParseVP8(p)
 	if !ok || !d.HasID {
 		return p
@@ -79,7 +78,7 @@ func (v *vp8IDs) rewrite(p []byte) []byte {
 	if v.pidStep == 0 && v.tl0Step == 0 {
 		return p
 	}
-	out := v.scratch[:copy(v.scratch[:], p)]
+	out := scratch[:copy(scratch, p)]
 	codec.VP8SetIDs(out, pid, tl0)
 	return out
 }

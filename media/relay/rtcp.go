@@ -69,7 +69,7 @@ func (s *slot) resend(seq16 uint16, now packet.Time) {
 	if !ok {
 		return
 	}
-	mem := &s.resent[uint8(origin)]
+	mem := &s.resent[origin%uint64(len(s.resent))]
 	if mem.seq == origin && now.Sub(mem.at) < resendAfter {
 		return
 	}
@@ -85,9 +85,10 @@ func (s *slot) sendRTX(b *packet.Buffer, original uint16, ts uint32, pt uint8, n
 	binary.BigEndian.PutUint16(p, original)
 	copy(p[2:], b.Payload())
 	s.rtxSeq++
-	h := *s.out.prepare(s, b, now)
+	h := s.out.prepare(s, b, now)
+	defer func() { h.SSRC = s.cfg.SSRC }() // the header is the slot's
 	h.SSRC, h.PayloadType, h.SequenceNumber, h.Timestamp, h.Marker = s.cfg.RTXSSRC, pt, s.rtxSeq, ts, b.Is(packet.Marker)
-	if err := s.cfg.Sink.WriteRTP(&h, p); err != nil {
+	if err := s.cfg.Sink.WriteRTP(h, p); err != nil {
 		r.counts.drop(dropSink)
 		return
 	}

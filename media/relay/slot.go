@@ -85,7 +85,7 @@ type slot struct {
 	out     header
 	rtxSeq  uint16
 	credit  float64
-	resent  [256]resend
+	resent  [64]resend
 	pli     bucket
 	skip    bool // the rest of this frame is dropped: its sink was full
 	skipTS  uint32
@@ -242,7 +242,13 @@ func (s *slot) offer(u *upTrack, b *packet.Buffer, now packet.Time) {
 
 // maySwitch begins with b if a decoder can.
 func (s *slot) maySwitch(u *upTrack, b *packet.Buffer) {
-	if !s.canCarry(b.Codec) || (s.cfg.Kind == track.Video && !b.Is(packet.Keyframe)) {
+	if !s.canCarry(b.Codec) {
+		return
+	}
+	if s.cfg.Kind == track.Video && !b.Is(packet.Keyframe) {
+		if u == s.current {
+			u.requestKeyframe(b.Arrival, false) // the publisher began anew without one
+		}
 		return
 	}
 	s.begun(u, b, func() { s.w.begin(u, b, captured(b)) })
@@ -324,7 +330,7 @@ func (s *slot) payload(b *packet.Buffer) ([]byte, uint8) {
 	}
 	switch {
 	case b.Codec == codec.VP8 && !s.sub.exact:
-		p = s.ids.rewrite(p)
+		p = s.ids.rewrite(p, s.sub.r.scratch)
 	case b.Codec == codec.RED && ok && pt == s.cfg.PayloadTypes[codec.RED]:
 		p = s.red(p)
 	}
