@@ -1,0 +1,33 @@
+# The names of what a developer runs; what needs more than two commands is a script in .ci.
+# make test BROWSER=0 leaves out the tests that need Chromium or Firefox.
+
+export BROWSER ?= 1
+
+.PHONY: build test lint cross fuzz bench clean
+
+# The daemon for this machine, in dist/.
+build:
+	CGO_ENABLED=0 go build -trimpath -o dist/tongke ./cmd/tongke
+
+# Everything that a change must pass: lint, cross, fuzz, then all tests with the race detector.
+test:
+	@.ci/test
+
+# gofmt, go vet, staticcheck, tsc over the pages' scripts; govulncheck too when VULNDB names its database.
+lint:
+	@.ci/lint
+
+# The other systems that a box may run on must compile.
+cross:
+	@.ci/cross
+
+# Every fuzz target for FUZZTIME (8s), all together no longer than FUZZCAP seconds (240).
+fuzz:
+	@.ci/fuzz
+
+# What a packet costs.
+bench:
+	go test -run '^$$' -bench . -benchmem ./media/...
+
+clean:
+	rm -rf dist out
