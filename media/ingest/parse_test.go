@@ -1,0 +1,118 @@
+package ingest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tongke/media/codec"
+	"tongke/media/track"
+)
+
+func TestParseOffers(t *testing.T) {
+	for _, c := range []struct {
+		file             string
+		audio, video     bool // published
+		takes, h264, vp8 bool
+		red              bool
+		ufrag            string
+	}{
+		{"chromium-publish.sdp", true, true, false, true, true, true, "EsAw"},
+		{"gstreamer-publish.sdp", true, true, false, true, false, false, "qZ3Yw8mRx1uP5bN0a7TfKq2VdJ4cLs6E"},
+		{"obs-publish.sdp", true, true, false, true, false, false, "fbJ1"},
+		{"aiortc-publish.sdp", true, true, true, true, true, false, "eYhH"},
+		{"aiortc-watch.sdp", false, false, true, true, true, false, ""},
+		{"firefox-watch.sdp", false, false, true, true, true, false, "f2f9a5bd"},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			o, err := parseOffer(load(t, c.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			audio, video, err := o.published()
+			if audio != c.audio || video != c.video || (err == nil) != c.audio {
+				t.Errorf("published %v %v %v", audio, video, err)
+			}
+			if err := o.watched(); (err == nil) != c.takes {
+				t.Errorf("watched: %v", err)
+			}
+			got := map[codec.Codec]bool{}
+			for _, m := range o.media {
+				for k := range m.codecs {
+					got[k] = true
+					if k.Video() != (m.kind == track.Video) {
+						t.Errorf("%v on %v", k, m.kind)
+					}
+				}
+			}
+			if got[codec.H264] != c.h264 || got[codec.VP8] != c.vp8 || got[codec.RED] != c.red || !got[codec.Opus] {
+				t.Errorf("codecs %v", got)
+			}
+			if c.ufrag != "" && o.ufrag != c.ufrag {
+				t.Errorf("ufrag %q", o.ufrag)
+			}
+		})
+	}
+}
+
+func TestMatches(t *testing.T) {
+	for _, c := range []struct {
+		field   string
+		any, ok bool
+	}{
+		{`"a"`, false, true}, {`a`, false, true}, {`"b", "a"`, false, true}, {`*`, true, true}, {`"*"`, true, true}, {` * `, true, true},
+		{`"b"`, false, false}, {`W/"a"`, false, false}, {``, false, false}, {`,`, false, false}, {`"a`, false, false},
+	} {
+		if any, ok := matches(c.field, `"a"`); any != c.any || ok != c.ok {
+			t.Errorf("matches(%q) = %v, %v", c.field, any, ok)
+		}
+	}
+}
+
+func seeds(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.sdp")
+	if err != nil || len(files) < 6 {
+		f.Fatal(files, err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(b))
+		f.Add(strings.ReplaceAll(string(b), "\r\n", "\n"))
+	}
+	f.Add("v=0\nm=video 9 x 96\na=rtpmap:96 H264\na=rtpmap:97\na=mid\na=:\n")
+}
+
+func FuzzOffer(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, body string) {
+		o, err := parseOffer(body)
+		if err != nil {
+			return
+		}
+		if len(o.media) == 0 || len(o.media) > maxMLines || o.ufrag == "" {
+			t.Errorf("accepted %d m-lines, ufrag %q", len(o.media), o.ufrag)
+		}
+		_, _, _ = o.published()
+		_ = o.watched()
+		_ = o.check(func(m mline) bool { return m.takes }, codec.H264)
+	})
+}
+
+func FuzzFragment(f *testing.F) {
+	seeds(f)
+	f.Add(frag)
+	f.Add("a=ice-ufrag:ysXw\r\na=ice-pwd:vw5LmwG4y/e6dPP/zAP9Gp5k\r\n")
+	f.Add("a=group:BUNDLE 0 1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=candidate:1 1 tcp 1518280447 192.0.2.1 9 typ host tcptype active\r\n")
+	f.Fuzz(func(t *testing.T, body string) {
+		if p, err := parseFragment(body); err == nil {
+			if len(p.candidates) > maxFragmentCandidates || (p.ufrag == "") != (p.pwd == "") {
+				t.Errorf("%+v", p)
+			}
+		}
+		_ = describe(body)
+	})
+}

@@ -1,0 +1,39 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"tongke/media/codec"
+)
+
+// watch makes a subscriber of x and returns the answer. On an error the caller closes x.
+func (s *Server) watch(ctx context.Context, x *session, sdp string, o *offer) (string, error) {
+	if err := o.watched(); err != nil {
+		return "", err
+	}
+	known, err := s.exists(ctx, x.lesson)
+	if err != nil {
+		return "", fmt.Errorf("ask for lesson %s: %w", x.lesson, err)
+	}
+	if !known {
+		return "", refuse(http.StatusNotFound, "lesson-unknown", "there is no lesson %s here, nor at a box above; check the address, or wait until it is planned", x.lesson)
+	}
+	lesson := s.cfg.Relay.LessonCodec(x.lesson)
+	if err := o.check(func(m mline) bool { return m.takes }, lesson); err != nil {
+		return "", err
+	}
+	p, answer, err := s.dial.send(ctx, x, sdp, []codec.Codec{codec.H264, codec.VP8})
+	if err != nil {
+		return "", err
+	}
+	if !x.open(p, o.ufrag) {
+		return "", refuse(http.StatusServiceUnavailable, "stopping", "the box is stopping")
+	}
+	if err := s.admit(x); err != nil {
+		return "", err
+	}
+	x.log.Info("subscriber joined")
+	return answer, nil
+}
