@@ -1,0 +1,75 @@
+// Command tongke is the daemon of one box and every tool around it. One file a subcommand; config.go composes the configuration,
+// daemon.go composes the parts. Standard output carries only the result of a command, everything else goes to standard error; the exit
+// code is 0 when done, 1 when refused, 2 for wrong usage, wrong configuration or when it could not run.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+)
+
+// commands is the command line. A command's Run gets the console bound below.
+type commands struct {
+	Run     runCmd     `cmd:"" help:"Run this box (the daemon). 运行本机服务。"`
+	Check   checkCmd   `cmd:"" help:"Check the configuration file. 检查配置文件。"`
+	Version versionCmd `cmd:"" help:"Print version and build. 显示版本。"`
+}
+
+// console is where a command reads and writes.
+type console struct {
+	in       *os.File
+	out, err io.Writer
+	terminal bool // standard error is a terminal, so a person reads along
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], &console{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		terminal: term.IsTerminal(int(os.Stderr.Fd())),
+	}))
+}
+
+// run executes one command line and returns the exit code.
+func run(args []string, c *console) int {
+	var cli commands
+	parser, err := kong.New(&cli,
+		kong.Name("tongke"),
+		kong.Description("tongke 同课: one lesson for several schools. 一节课，几所学校一起上。"),
+		kong.Writers(c.out, c.err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Bind(c),
+	)
+	if err != nil {
+		return c.tell(usage(err)) // a mistake in the tags above
+	}
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		return c.tell(usage(err))
+	}
+	return c.tell(ctx.Run())
+}
+
+// tell prints err for a person and returns the exit code that goes with it.
+func (c *console) tell(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	var f *fault
+	if !errors.As(err, &f) {
+		f = cannotRun(err)
+	}
+	head := "tongke: "
+	if f.code != "" {
+		head += f.code + ": "
+	}
+	fmt.Fprintln(c.err, head+f.en)
+	if f.zh != "" {
+		fmt.Fprintln(c.err, "同课："+f.zh)
+	}
+	return f.exit
+}

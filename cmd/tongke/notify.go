@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
+)
+
+// notify tells the service manager (sd_notify(3)); without one it does nothing.
+func notify(state string, log *slog.Logger) {
+	if _, err := sd.SdNotify(false, state); err != nil {
+		log.Warn("service manager not told", "state", state, "err", err)
+	}
+}
+
+// watchdog sends a sign of life while alive returns, which it does not when the daemon hangs. It ends with ctx.
+func watchdog(alive func(), log *slog.Logger) func(context.Context) error {
+	return func(ctx context.Context) error {
+		every, err := sd.SdWatchdogEnabled(false)
+		if err != nil || every == 0 {
+			<-ctx.Done()
+			return nil
+		}
+		tick := time.NewTicker(every / 3)
+		defer tick.Stop()
+		for {
+			alive()
+			notify(sd.SdNotifyWatchdog, log)
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
+)
+
+// runCmd is the daemon.
+type runCmd struct {
+	Config string   `help:"The configuration file; without it /etc/tongke/tongke.toml, if there is one. 配置文件。" placeholder:"FILE"`
+	Data   string   `help:"The data directory. 数据目录。" placeholder:"DIR"`
+	Listen []string `help:"Address for other computers; may be repeated. 对外地址，可以写多个。" placeholder:":8443"`
+	Local  string   `help:"Loopback address for the screen beside the box, plain HTTP. 本机大屏用的地址。" placeholder:"127.0.0.1:8080"`
+
+	UntilStdinCloses bool `hidden:"" help:"End when standard input reaches its end."`
+}
+
+// Run is the life of the daemon, from its configuration to the end of its last part.
+func (r *runCmd) Run(con *console) error {
+	began := time.Now()
+	cfg, err := r.compose()
+	if err != nil {
+		return err
+	}
+	dir, err := dataDir(r.Data, cfg)
+	if err != nil {
+		return err
+	}
+	log := newLogger(con.err, cfg.Log)
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if r.UntilStdinCloses {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		go func() { // ends with the process: a read of standard input cannot be interrupted
+			untilClosed(con.in)
+			cancel()
+		}()
+	}
+
+	d, err := openDaemon(cfg, dir, con, log)
+	if err != nil {
+		return err
+	}
+	if err := d.start(); err != nil {
+		d.close()
+		return err
+	}
+	log.Info("ready", "name", d.name(), "box", d.box.ID(), "listen", d.at.Listen, "local", d.at.Local, "data", dir, "version", programVersion(), "after_ms", time.Since(began).Milliseconds())
+	notify(sd.SdNotifyReady, log)
+
+	select {
+	case <-ctx.Done():
+		stop() // a second signal ends us at once
+	case err = <-d.parts.failed:
+		log.Error("a part has failed, ending", "err", err)
+	}
+	notify(sd.SdNotifyStopping, log)
+	ended := time.Now()
+	clean := d.close()
+	log.Info("ended", "after_ms", time.Since(ended).Milliseconds())
+	if err != nil {
+		return err
+	}
+	if !clean {
+		return errors.New("not every part ended in time, see the log")
+	}
+	return nil
+}
+
+// compose lays the flags over the file over the defaults.
+func (r *runCmd) compose() (Config, error) {
+	cfg, err := loadConfig(r.Config)
+	if err != nil {
+		return cfg, err
+	}
+	if len(r.Listen) > 0 {
+		cfg.Listen = r.Listen
+	}
+	if r.Local != "" {
+		cfg.Local = r.Local
+	}
+	if errs := unjoin(cfg.Validate()); len(errs) > 0 {
+		return cfg, usage(fmt.Errorf("--%w", errs[0])) // the file was valid, so it is a flag, named like its key
+	}
+	return cfg, nil
+}
