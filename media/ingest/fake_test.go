@@ -143,6 +143,7 @@ type rig struct {
 	*Server
 	lessons *fakeLessons
 	relay   *relay.Relay
+	halt    func() // ends both and waits
 
 	mu    sync.Mutex
 	peers []*fakePeer
@@ -175,14 +176,12 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = g.relay.Run(ctx) })
-	stopped := make(chan struct{})
-	relayed := context.AfterFunc(ctx, func() {})
-	_ = relayed
-	wg.Go(func() { _ = g.Server.Run(ctx); close(stopped) })
-	t.Cleanup(func() {
+	wg.Go(func() { _ = g.Server.Run(ctx) })
+	g.halt = func() {
 		cancel()
 		wg.Wait()
-	})
+	}
+	t.Cleanup(g.halt)
 	return g
 }
 

@@ -80,7 +80,7 @@ func (f *fragment) attribute(value string) error {
 // credential keeps the first value; a second, different one cannot be: everything is bundled.
 func (f *fragment) credential(to *string, name, value string, least int) error {
 	if len(value) < least || len(value) > 256 || strings.IndexFunc(value, notIceChar) >= 0 {
-		return refuse(http.StatusBadRequest, "fragment-malformed", "%s must be %d to 256 letters, digits, + or / (RFC 8839 §5.4)", name, least)
+		return refuse(http.StatusBadRequest, "fragment-malformed", "%s must be %d to 256 ice-chars (RFC 8839 §5.4)", name, least)
 	}
 	if *to != "" && *to != value {
 		return refuse(http.StatusBadRequest, "fragment-malformed", "the SDP fragment has two different %s; all m-lines share one transport", name)
@@ -89,8 +89,9 @@ func (f *fragment) credential(to *string, name, value string, least int) error {
 	return nil
 }
 
+// notIceChar is lax by three characters of base64, which some clients use.
 func notIceChar(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '+' || r == '/')
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("+/-_=", r))
 }
 
 // describe turns the SDP of this end into the fragment that answers an ICE restart: credentials and candidates of the one transport
