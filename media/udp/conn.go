@@ -60,6 +60,9 @@ func Listen(addr string, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("resolve %q: %w", addr, err)
 	}
+	if at.IP.To4() != nil && o.Network == "udp" {
+		o.Network = "udp4" // Go opens both families for 0.0.0.0, which is not what was asked
+	}
 	sock, err := net.ListenUDP(o.Network, at)
 	if err != nil {
 		return nil, fmt.Errorf("open UDP socket: %w", err)
