@@ -2,7 +2,7 @@
 //
 //	lesson/    the synthetic lesson: its container, its frame stamps; lesson/make draws, reads aloud and encodes it
 //	peer/      headless clients: a teacher that publishes by WHIP, a classroom that watches by WHEP and measures
-//	bare/      the least relay of stock pion, to measure beside and to test peers and pages against
+//	peer/bare/ the least relay of stock pion, to measure beside and to test peers and pages against
 //	browser/   a real Chromium and Firefox for tests, and the pages that publish and watch with frame stamps
 //	foreign/   clients that we did not write: aiortc, Firefox
 //	testdata/  the made lesson (see make-lesson.sh)

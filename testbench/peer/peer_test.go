@@ -14,7 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tongke/testbench"
-	"tongke/testbench/bare"
+	"tongke/testbench/peer/bare"
 	"tongke/testbench/peer"
 )
 
