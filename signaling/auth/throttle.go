@@ -73,7 +73,7 @@ func (y Try) Right() {
 	delete(y.t.entries, y.addr)
 }
 
-// tidyLocked forgets old addresses, and when there are still too many, all that need not wait.
+// tidyLocked forgets old addresses, and when the table is full, half of it: rather those that need not wait.
 func (t *Throttle) tidyLocked(now time.Time) {
 	if len(t.entries) < throttleEntries && now.Sub(t.lastTidy).Abs() < time.Minute {
 		return
@@ -84,19 +84,18 @@ func (t *Throttle) tidyLocked(now time.Time) {
 			delete(t.entries, a)
 		}
 	}
-	for a, e := range t.entries {
-		if len(t.entries) < throttleEntries {
-			return
-		}
-		if !e.until.After(now) {
-			delete(t.entries, a)
-		}
+	if len(t.entries) < throttleEntries {
+		return
 	}
-	for a := range t.entries { // all of them wait: rather forget one than grow
-		if len(t.entries) < throttleEntries {
-			return
+	for _, waiting := range []bool{false, true} {
+		for a, e := range t.entries {
+			if len(t.entries) <= throttleEntries/2 {
+				return
+			}
+			if waiting || !e.until.After(now) {
+				delete(t.entries, a)
+			}
 		}
-		delete(t.entries, a)
 	}
 }
 

@@ -71,6 +71,10 @@ func (a *Auth) NewToken(lesson string, role Role, campus string, ttl time.Durati
 		return "", err
 	}
 	t := Token{ID: base64.RawURLEncoding.EncodeToString(id), Lesson: lesson, Role: role, Campus: campus, Classroom: room, Expires: time.Now().Add(ttl).Unix()}
+	return a.encodeToken(t)
+}
+
+func (a *Auth) encodeToken(t Token) (string, error) {
 	data, err := json.Marshal(t)
 	if err != nil {
 		return "", err

@@ -171,7 +171,7 @@ func TestLocalHost(t *testing.T) {
 
 func FuzzToken(f *testing.F) {
 	a := &Auth{secret: []byte("0123456789abcdef0123456789abcdef")}
-	good, err := a.NewToken("math", Watch, "north", time.Hour)
+	good, err := a.encodeToken(Token{ID: "x", Lesson: "math", Role: Watch, Campus: "north", Expires: 4102444800}) // 2100
 	if err != nil {
 		f.Fatal(err)
 	}
