@@ -14,8 +14,8 @@ import (
 	"go.uber.org/goleak"
 
 	"tongke/testbench"
-	"tongke/testbench/peer/bare"
 	"tongke/testbench/peer"
+	"tongke/testbench/peer/bare"
 )
 
 func TestMain(m *testing.M) {
