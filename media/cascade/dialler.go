@@ -1,0 +1,260 @@
+package cascade
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"tongke/media/packet"
+)
+
+// dialler keeps the uplink up: rounds of attempts while there is none that lives, a look for something better now and then while it is
+// second best. Run's goroutine owns it.
+type dialler struct {
+	n            *Node
+	parents      []Parent
+	alternatives []string // URLs that a parent named in its bye
+	worked       *target  // the way that was up last
+
+	on       bool // dialling rounds; else an uplink is up, or there is nobody to dial
+	round    int
+	start    packet.Time // of the round or probe that queue belongs to
+	queue    []planned
+	next     packet.Time // next round, or next probe
+	attempts map[*attempt]struct{}
+	answers  map[int]string // this round's refusals, by parent
+}
+
+// attempt is one dial, from its start until its link is up or it has failed.
+type attempt struct {
+	target
+	parents []Parent // whose pins may answer
+	cancel  context.CancelFunc
+	link    *Link // once descriptions are exchanged
+}
+
+func (d *dialler) init(n *Node) { d.n, d.attempts = n, map[*attempt]struct{}{} }
+
+// restart begins anew, after a change of parents.
+func (d *dialler) restart() {
+	d.stop()
+	d.on, d.queue, d.next = false, nil, 0
+}
+
+// stop ends all attempts.
+func (d *dialler) stop() {
+	for a := range d.attempts {
+		d.drop(a)
+	}
+}
+
+// drop ends an attempt and the link that it has made so far.
+func (d *dialler) drop(a *attempt) {
+	delete(d.attempts, a)
+	a.cancel()
+	if l := a.link; l != nil && l.state == stateOpening {
+		l.attempt = nil
+		d.n.endLink(l, byeSuperseded)
+	}
+}
+
+// step does what is due and returns when something will be again, 0 for never.
+func (d *dialler) step(now packet.Time) packet.Time {
+	if len(d.parents) == 0 {
+		return 0
+	}
+	up := d.n.uplink
+	switch {
+	case up != nil && up.state == stateUp:
+		if d.on { // the old link spoke again
+			d.restart()
+			d.next = now.Add(firstProbe)
+		}
+		d.probe(up, now)
+	case !d.on:
+		d.stop()
+		d.on, d.round, d.next, d.answers = true, 0, 0, nil
+		fallthrough
+	default:
+		if now >= d.next {
+			d.begin(now)
+		}
+	}
+	return d.launch(now)
+}
+
+// begin starts a round.
+func (d *dialler) begin(now packet.Time) {
+	refused := len(d.answers) >= len(d.parents)
+	busy := d.n.cfg.Busy == nil || d.n.cfg.Busy()
+	jitter := rand.N(maxJitter)
+	d.next = now.Add(backoff(d.round, busy, refused) + jitter)
+	if d.round == 0 {
+		jitter = 0 // the first is at once
+	}
+	d.start, d.answers = now.Add(jitter), map[int]string{}
+	d.queue = append(d.queue, d.ways()...)
+	d.round++
+}
+
+// probe looks for something better than up.
+func (d *dialler) probe(up *Link, now packet.Time) {
+	if d.next == 0 {
+		d.next = now.Add(firstProbe)
+	}
+	if now < d.next {
+		return
+	}
+	d.next = now.Add(probeEvery)
+	d.start, d.queue = now, better(d.ways(), up.target)
+}
+
+// launch starts the attempts that are due.
+func (d *dialler) launch(now packet.Time) (wake packet.Time) {
+	wake = d.next
+	d.queue = slices.DeleteFunc(d.queue, func(p planned) bool {
+		at := d.start.Add(p.after)
+		if now >= at {
+			d.begun(p.target)
+			return true
+		}
+		if wake == 0 || at < wake {
+			wake = at
+		}
+		return false
+	})
+	return wake
+}
+
+// ways lists all ways to all parents.
+func (d *dialler) ways() []planned {
+	all := make([]reach, len(d.parents))
+	for i, p := range d.parents {
+		all[i] = d.reach(p.URLs)
+	}
+	return round(all, d.reach(d.alternatives), d.worked)
+}
+
+func (d *dialler) reach(urls []string) reach {
+	r := reach{urls: urls, proxied: make([]bool, len(urls))}
+	for i, u := range urls {
+		p, err := d.n.proxyFor(u)
+		r.proxied[i] = err == nil && p != nil
+	}
+	return r
+}
+
+// proxyFor is the HTTP proxy for a parent's URL, nil for none.
+func (n *Node) proxyFor(base string) (*url.URL, error) {
+	find := n.cfg.Proxy
+	if find == nil {
+		find = http.ProxyFromEnvironment
+	}
+	req, err := http.NewRequest(http.MethodGet, base, nil)
+	if err != nil {
+		return nil, err
+	}
+	return find(req)
+}
+
+// begun starts one attempt.
+func (d *dialler) begun(t target) {
+	ctx, cancel := context.WithTimeout(d.n.ctx, attemptTimeout)
+	a := &attempt{target: t, cancel: cancel, parents: d.parents}
+	if t.parent >= 0 {
+		a.parents = d.parents[t.parent : t.parent+1]
+	}
+	d.attempts[a] = struct{}{}
+	h := make([]*hello, len(a.parents))
+	for i, p := range a.parents {
+		h[i] = d.n.hello(p.Peer)
+	}
+	own := d.n.cfg.ID
+	d.n.wg.Go(func() { // ends with the attempt's timeout at the latest
+		res, err := d.n.connect(ctx, a, h)
+		if err == nil {
+			if code := joinable(own, res.hello.Path); code != "" {
+				_ = res.conn.Close()
+				err = &refusal{code: code}
+			}
+		}
+		posted := d.n.box.post(func() { d.connected(ctx, a, res, err) })
+		if !posted && err == nil {
+			_ = res.conn.Close()
+		}
+	})
+}
+
+// connected takes an attempt's result: descriptions are exchanged, or it has failed.
+func (d *dialler) connected(ctx context.Context, a *attempt, res connected, err error) {
+	if _, wanted := d.attempts[a]; !wanted && err == nil {
+		d.n.wg.Go(func() { _ = res.conn.Close() }) // ends when the connection is gone
+		return
+	}
+	if err != nil {
+		d.over(a, err)
+		return
+	}
+	l := newLink(d.n, res.peer, a.rung, res.conn, res.hello)
+	l.dialled, l.target, l.attempt = true, a.target, a
+	a.link = l
+	d.n.add(l)
+	context.AfterFunc(ctx, func() { // the attempt's time is up, or it is over: then nothing is left to do
+		d.n.box.post(func() {
+			if _, still := d.attempts[a]; still {
+				d.over(a, context.DeadlineExceeded)
+			}
+		})
+	})
+}
+
+// over ends an attempt that did not lead to a link.
+func (d *dialler) over(a *attempt, err error) {
+	if _, known := d.attempts[a]; !known {
+		return
+	}
+	var no *refusal
+	if errors.As(err, &no) && no.lasting() && d.answers != nil {
+		d.answers[a.parent] = no.code
+	}
+	d.n.log.Debug("dial failed", "url", a.url, "rung", a.rung.String(), "err", err)
+	d.drop(a)
+}
+
+// won ends the race: l is up.
+func (d *dialler) won(l *Link, now packet.Time) {
+	if l.attempt != nil {
+		delete(d.attempts, l.attempt)
+		l.attempt.cancel()
+		l.attempt = nil
+	}
+	d.stop()
+	t := l.target
+	d.worked = &t
+	d.on, d.queue, d.next = false, nil, now.Add(firstProbe)
+	d.alternatives = nil
+}
+
+// setAlternatives takes the URLs of a parent's bye.
+func (d *dialler) setAlternatives(_ string, urls []string) {
+	d.alternatives = slices.DeleteFunc(slices.Clone(urls), func(u string) bool {
+		return slices.ContainsFunc(d.parents, func(p Parent) bool { return slices.Contains(p.URLs, u) })
+	})
+}
+
+// refusal is the parent's error answer.
+type refusal struct {
+	status int
+	code   string
+	text   string
+}
+
+func (r *refusal) Error() string { return "refused: " + r.code + ": " + r.text }
+
+// lasting reports a refusal that will not pass by itself, so that dialling may take its time.
+func (r *refusal) lasting() bool {
+	return !slices.Contains([]string{"too-many", "shutting-down", "busy"}, r.code)
+}

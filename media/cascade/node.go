@@ -1,0 +1,420 @@
+package cascade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"tongke/media/packet"
+	"tongke/media/relay"
+	"tongke/media/track"
+)
+
+// ErrClosed is returned once Run has ended.
+var ErrClosed = errors.New("cascade is closed")
+
+// ErrNoLink is returned when a peer cannot be reached now.
+var ErrNoLink = errors.New("no link to this peer")
+
+const (
+	tickEvery   = pingEvery
+	byeLingers  = 200 * time.Millisecond // a bye on its way, before the connection is closed under it
+	maxOffered  = 1024                   // announcements of one peer
+	maxWants    = 256                    // wants of one peer
+	openTimeout = 10 * time.Second       // a child's link that does not open
+)
+
+// Node is this box in the tree: its links up and down. Make it with New, let its owner call Run.
+type Node struct {
+	cfg  Config
+	log  *slog.Logger
+	box  mailbox
+	done chan struct{}  // closed when Run has ended
+	wg   sync.WaitGroup // dials and closing connections; waited for by Run
+
+	tunnels tunnelCount // of children
+
+	mu   sync.Mutex
+	best map[string]*Link // newest link that is up, by peer id
+
+	// Owned by Run.
+	ctx     context.Context
+	links   map[*Link]struct{} // not closed
+	dying   []dying
+	peers   map[string]*peerState
+	uplink  *Link // to the parent, up or dead
+	path    []string
+	present map[track.Key]relay.SourceInfo // in the relay
+	epochs  map[track.Key]uint32           // of sources published here
+	remotes map[track.Key]*remote
+	dial    dialler
+	birth   uint64 // counts links
+}
+
+// dying is a link that has said bye.
+type dying struct {
+	l  *Link
+	at packet.Time
+}
+
+// peerState is what is kept of a peer over all its links.
+type peerState struct {
+	peer    Peer
+	up      bool
+	parent  bool
+	links   uint64
+	in, out uint64 // bytes of links that are gone
+	lost    uint64
+	recent  []packet.Time // connect and tunnel requests
+}
+
+// New makes a node at rest.
+func New(cfg Config) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("cascade: %w", err)
+	}
+	n := &Node{
+		cfg: cfg, log: cfg.Log, done: make(chan struct{}), best: map[string]*Link{},
+		links: map[*Link]struct{}{}, peers: map[string]*peerState{}, path: []string{cfg.ID},
+		present: map[track.Key]relay.SourceInfo{}, epochs: map[track.Key]uint32{}, remotes: map[track.Key]*remote{},
+	}
+	n.box.init()
+	n.dial.init(n)
+	n.tunnels.open = map[string]int{}
+	return n, nil
+}
+
+// Run keeps the links until ctx ends. It may be called once.
+func (n *Node) Run(ctx context.Context) error {
+	run, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	n.ctx = run
+	defer close(n.done)
+	stopWatch := n.cfg.Relay.Watch(func(e relay.SourceEvent) { n.box.post(func() { n.sourceChanged(e) }) })
+	defer stopWatch()
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-n.box.wake:
+		case <-tick.C:
+			n.tick(packet.Now())
+		case <-timer.C:
+		case <-ctx.Done():
+			n.end(cancel)
+			return nil
+		}
+		for _, f := range n.box.take() {
+			f()
+		}
+		now := packet.Now()
+		if at := n.dial.step(now); at != 0 {
+			timer.Reset(max(at.Sub(now), time.Millisecond))
+		}
+	}
+}
+
+// end says bye, gives it a moment, and waits for all that runs.
+func (n *Node) end(cancel context.CancelFunc) {
+	n.dial.stop()
+	for l := range n.links {
+		n.endLink(l, byeShutdown)
+	}
+	time.Sleep(byeLingers)
+	n.reap(packet.Now().Add(byeLingers))
+	cancel()
+	for _, r := range n.remotes {
+		r.close()
+	}
+	// Children cannot come any more: the handler is refused by call. Dials that just succeeded close what they opened.
+	for _, f := range n.box.close() {
+		f()
+	}
+	for l := range n.links {
+		n.endLink(l, byeShutdown)
+	}
+	n.reap(packet.Now().Add(time.Hour))
+	n.wg.Wait()
+}
+
+// call runs f in Run's goroutine and waits for it.
+func (n *Node) call(f func()) error {
+	ran := make(chan struct{})
+	if !n.box.post(func() { f(); close(ran) }) {
+		return ErrClosed
+	}
+	select {
+	case <-ran:
+		return nil
+	case <-n.done:
+		select {
+		case <-ran:
+			return nil
+		default:
+			return ErrClosed
+		}
+	}
+}
+
+// SetParents replaces the ordered list of parents. A link to a box that is not in it any more ends; nil makes this box a root.
+func (n *Node) SetParents(p []Parent) {
+	n.box.post(func() {
+		n.dial.parents = slices.Clone(p)
+		n.dial.alternatives, n.dial.worked = nil, nil
+		for l := range n.links {
+			if l.dialled && !slices.ContainsFunc(p, func(p Parent) bool { return p.ID == l.peer.ID }) {
+				n.endLink(l, byeRemoved)
+			}
+		}
+		n.dial.restart()
+	})
+}
+
+// Drop ends the links of a peer that is no longer one.
+func (n *Node) Drop(id string) {
+	n.box.post(func() {
+		for l := range n.links {
+			if l.peer.ID == id {
+				n.endLink(l, byeRemoved)
+			}
+		}
+	})
+}
+
+// Refresh asks Visible again for every peer and lesson.
+func (n *Node) Refresh() {
+	n.box.post(func() {
+		for l := range n.links {
+			n.announceAll(l)
+		}
+	})
+}
+
+// SendLesson sends a lesson frame on the newest link to a peer, whose it then is. It does not block.
+func (n *Node) SendLesson(id string, frame []byte) error {
+	if len(frame) > maxLessonSize {
+		return fmt.Errorf("lesson frame of %d bytes is over the limit of %d", len(frame), maxLessonSize)
+	}
+	n.mu.Lock()
+	l := n.best[id]
+	n.mu.Unlock()
+	if l == nil {
+		return fmt.Errorf("send to %s: %w", id, ErrNoLink)
+	}
+	return l.conn.Send(channelLesson, frame)
+}
+
+func (n *Node) tick(now packet.Time) {
+	for l := range n.links {
+		l.tick(now)
+	}
+	n.reap(now)
+	for _, r := range n.remotes {
+		r.tick(now)
+	}
+	for id, p := range n.peers {
+		if p.peer.ID == "" {
+			delete(n.peers, id)
+		}
+	}
+}
+
+// reap closes the connections of links that have said bye.
+func (n *Node) reap(now packet.Time) {
+	n.dying = slices.DeleteFunc(n.dying, func(d dying) bool {
+		if now < d.at {
+			return false
+		}
+		n.wg.Go(func() { // ends when the connection is gone
+			if err := d.l.conn.Close(); err != nil {
+				n.log.Debug("close link", "peer", d.l.peer.Name, "err", err)
+			}
+		})
+		return true
+	})
+}
+
+// state finds or makes what is kept of a peer.
+func (n *Node) state(p Peer) *peerState {
+	s := n.peers[p.ID]
+	if s == nil {
+		s = &peerState{}
+		n.peers[p.ID] = s
+	}
+	s.peer = p
+	return s
+}
+
+// add takes over a connection whose descriptions are exchanged.
+func (n *Node) add(l *Link) {
+	n.birth++
+	l.birth = n.birth
+	l.born = packet.Now()
+	n.links[l] = struct{}{}
+	if err := l.start(); err != nil {
+		n.log.Warn("uplink cannot start", "peer", l.peer.Name, "err", err)
+		n.endLink(l, byeShutdown)
+	}
+}
+
+// move brings a link into the state that e leads to.
+func (n *Node) move(l *Link, e linkEvent) bool {
+	next, ok := transition(l.state, e)
+	if !ok {
+		return false
+	}
+	n.log.Info("uplink "+next.String(), "peer", l.peer.Name, "rung", l.rung.String(), "event", e.String(), "dialled", l.dialled)
+	l.state = next
+	return true
+}
+
+// opened makes a link usable: channels are open and the peer answers.
+func (n *Node) opened(l *Link) {
+	if !n.move(l, eventOpened) {
+		return
+	}
+	now := packet.Now()
+	l.upAt = now
+	p := n.state(l.peer)
+	p.parent = l.dialled
+	p.links++
+	if l.dialled {
+		n.dial.won(l, now)
+		if old := n.uplink; old != nil && old != l {
+			old.relieve = now.Add(overlapFor)
+		}
+		n.uplink = l
+		n.pathChanged()
+	}
+	n.announceAll(l)
+	n.peerChanged(l.peer.ID)
+}
+
+// endLink closes a link for good. reason "" says nothing to the peer, which has said it or is gone.
+func (n *Node) endLink(l *Link, reason string) {
+	if !n.move(l, eventEnded) {
+		return
+	}
+	now := packet.Now()
+	delete(n.links, l)
+	l.stopMedia()
+	at := now
+	if reason != "" {
+		l.send(&bye{Reason: reason, Alternatives: n.alternativesFor(reason)})
+		at = now.Add(byeLingers)
+	}
+	n.dying = append(n.dying, dying{l, at})
+	p := n.state(l.peer)
+	p.in += l.bytesIn.Load()
+	p.out += l.bytesOut.Load()
+	p.lost += l.lost()
+	for _, s := range l.offered {
+		s.remote.drop(s, now)
+	}
+	if l.attempt != nil {
+		n.dial.over(l.attempt, nil)
+	}
+	if n.uplink == l {
+		n.uplink = nil
+		for other := range n.links {
+			if other.dialled && (other.state == stateUp || other.state == stateDead) && (n.uplink == nil || other.birth > n.uplink.birth) {
+				n.uplink = other
+			}
+		}
+		n.pathChanged()
+	}
+	n.peerChanged(l.peer.ID)
+}
+
+func (n *Node) alternativesFor(reason string) []string {
+	if reason == byeShutdown && n.cfg.Alternatives != nil {
+		if a := n.cfg.Alternatives(); len(a) <= 8 {
+			return a
+		}
+	}
+	return []string{}
+}
+
+// peerChanged finds the best link of a peer again and tells of the peer's coming or going.
+func (n *Node) peerChanged(id string) {
+	var best *Link
+	for l := range n.links {
+		if l.peer.ID == id && (l.state == stateUp || l.state == stateDead) && (best == nil || preferred(l, best)) {
+			best = l
+		}
+	}
+	n.mu.Lock()
+	if best == nil || best.state != stateUp {
+		delete(n.best, id)
+	} else {
+		n.best[id] = best
+	}
+	n.mu.Unlock()
+	p := n.peers[id]
+	up := best != nil && best.state == stateUp
+	if p == nil || p.up == up {
+		return
+	}
+	p.up = up
+	if n.cfg.OnPeer != nil {
+		e := PeerEvent{Peer: p.peer, Up: up, Parent: p.parent}
+		if best != nil && best.dialled {
+			e.DesiredVersion = best.hello.DesiredVersion
+		}
+		n.cfg.OnPeer(e)
+	}
+}
+
+// preferred reports whether a is to be used rather than b: what is up, then what is newer.
+func preferred(a, b *Link) bool {
+	if (a.state == stateUp) != (b.state == stateUp) {
+		return a.state == stateUp
+	}
+	return a.birth > b.birth
+}
+
+// pathChanged finds the path to the root again and tells the children.
+func (n *Node) pathChanged() {
+	path := []string{n.cfg.ID}
+	if n.uplink != nil {
+		path = append(path, n.uplink.hello.Path...)
+	}
+	if slices.Equal(path, n.path) {
+		return
+	}
+	n.path = path
+	for l := range n.links {
+		if !l.dialled && (l.state == stateUp || l.state == stateDead) {
+			l.send(n.hello(l.peer))
+		}
+	}
+}
+
+// hello is what this box says of itself. A path that is too long is told as far as it may be: the child finds five boxes and leaves.
+func (n *Node) hello(to Peer) *hello {
+	h := &hello{
+		Version: version, Capabilities: []string{}, Path: slices.Clone(n.path[:min(len(n.path), maxBoxes)]),
+		Alliance: n.cfg.Alliance, Campus: n.cfg.Campus,
+	}
+	if n.cfg.DesiredVersion != nil {
+		h.DesiredVersion = n.cfg.DesiredVersion(to)
+	}
+	return h
+}
+
+// joinable says why a peer with this path can be no parent of ours: its code, or "".
+func joinable(self string, parentPath []string) string {
+	switch {
+	case slices.Contains(parentPath, self):
+		return byeLoop
+	case len(parentPath) >= maxBoxes:
+		return byeTooDeep
+	}
+	return ""
+}
