@@ -13,6 +13,8 @@ import (
 
 	"tongke/media/codec"
 	"tongke/media/relay"
+	"tongke/media/rtc"
+	"tongke/media/track"
 )
 
 // fakePeer is a connection that remembers what it was told.
@@ -26,25 +28,28 @@ type fakePeer struct {
 	closed     int
 }
 
-func (p *fakePeer) AddCandidate(c string) error {
+func (p *fakePeer) AddCandidate(_, c string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if strings.Contains(c, ".local") {
+	switch {
+	case strings.Contains(c, ".local"):
 		return errors.New("cannot resolve")
+	case c == "":
+		return nil
 	}
 	p.candidates = append(p.candidates, c)
 	return nil
 }
 
-func (p *fakePeer) RestartICE(ufrag, pwd string, candidates []string) (string, error) {
+func (p *fakePeer) RestartICE(_ context.Context, remote rtc.Credentials) (rtc.Credentials, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.refuse {
-		return "", errors.New("no")
+		return rtc.Credentials{}, errors.New("no")
 	}
 	p.restarts++
-	p.candidates = append([]string(nil), candidates...)
-	return fakeAnswer, nil
+	p.candidates = append([]string(nil), remote.Candidates...)
+	return rtc.Credentials{Ufrag: "abcd", Pwd: "abcdefghijklmnopqrstuvwx", Candidates: []string{"candidate:1 1 udp 1 127.0.0.1 8443 typ host"}}, nil
 }
 
 func (p *fakePeer) Close() error {
@@ -164,7 +169,10 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	if change != nil {
 		change(&cfg)
 	}
-	dial := func(_ context.Context, x *session, _ string, _ []codec.Codec) (peer, string, error) {
+	dial := func(_ context.Context, x *session, sdp string, _ *offer) (peer, string, error) {
+		if strings.Contains(sdp, "VP7") {
+			return nil, "", offerProblem(&rtc.CodecError{MID: "1", Kind: track.Video, Offered: []string{"VP7"}}, codec.None)
+		}
 		p := &fakePeer{x: x}
 		g.mu.Lock()
 		g.peers = append(g.peers, p)

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"unicode/utf8"
+
+	"tongke/media/rtc"
 )
 
 // Limits of a trickle fragment. A browser sends 1 to 20 candidates in one.
@@ -94,12 +96,12 @@ func notIceChar(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("+/-_=", r))
 }
 
-// describe turns the SDP of this end into the fragment that answers an ICE restart: credentials and candidates of the one transport
-// that all m-lines share, and the same ICE options as in the answer (RFC 8840 §9.2).
-func describe(sdp string) string {
+// frameOf is the part of a fragment that does not change with an ICE restart: the ICE options and the bundle as in the answer, and the
+// m-line that stands for the one transport (RFC 8840 §9.2).
+func frameOf(answer string) string {
 	var session, media strings.Builder
 	lines := 0 // m-lines seen
-	for line := range strings.Lines(sdp) {
+	for line := range strings.Lines(answer) {
 		line = strings.TrimRight(line, "\r\n")
 		if strings.HasPrefix(line, "m=") {
 			if lines++; lines > 1 {
@@ -112,9 +114,20 @@ func describe(sdp string) string {
 		switch name {
 		case "ice-lite", "ice-options", "group":
 			session.WriteString(line + "\r\n")
-		case "mid", "ice-ufrag", "ice-pwd", "candidate", "end-of-candidates":
+		case "mid":
 			media.WriteString(line + "\r\n")
 		}
 	}
 	return session.String() + media.String()
+}
+
+// fragmentOf is the rest: credentials and all candidates.
+func fragmentOf(c rtc.Credentials) string {
+	var b strings.Builder
+	b.WriteString("a=ice-ufrag:" + c.Ufrag + "\r\na=ice-pwd:" + c.Pwd + "\r\n")
+	for _, candidate := range c.Candidates {
+		b.WriteString("a=" + candidate + "\r\n")
+	}
+	b.WriteString("a=end-of-candidates\r\n")
+	return b.String()
 }

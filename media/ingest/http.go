@@ -320,7 +320,7 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, x *session) error
 	if err != nil {
 		return err
 	}
-	out, etag, err := x.patch(ifMatch, f)
+	out, etag, err := x.patch(r.Context(), ifMatch, f)
 	if err != nil {
 		return err
 	}

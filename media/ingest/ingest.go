@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"tongke/media/relay"
+	"tongke/media/rtc"
 )
 
 // Grant says who a request comes from.
@@ -96,8 +97,9 @@ func (l Limits) Validate() error {
 
 // Config is what a Server needs. ICEServers may be nil.
 type Config struct {
-	Relay *relay.Relay
-	Box   string // this box's id: the origin of what is published here
+	Engine *rtc.Engine
+	Relay  *relay.Relay
+	Box    string // this box's id: the origin of what is published here
 
 	// Authorize says who asks, and whether it may publish to, or watch, the lesson. It returns ErrNoToken or ErrForbidden. Requests
 	// from a page of another origin reach it only with an Authorization header.

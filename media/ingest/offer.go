@@ -2,10 +2,10 @@ package ingest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"tongke/media/codec"
 	"tongke/media/track"
 )
 
@@ -18,7 +18,7 @@ const (
 	maxLine       = 4096 // bytes
 )
 
-// offer is what must be known of an SDP offer before a peer connection is made for it.
+// offer is what this package must know of an SDP offer. What media/rtc chooses from it, and refuses in it, is not looked at here.
 type offer struct {
 	media []mline
 	ufrag string // of the one transport
@@ -30,8 +30,6 @@ type mline struct {
 	other bool // neither audio nor video: a data channel
 	sends bool // sendonly or sendrecv
 	takes bool // recvonly or sendrecv
-
-	codecs map[codec.Codec]bool
 }
 
 // parseOffer reads an offer line by line in one pass, and refuses with a *problem what is malformed (400) or too large (413).
@@ -67,9 +65,6 @@ type offerParser struct {
 	*offer
 	sends, takes bool // the session's direction, for m-lines without their own
 	candidates   int
-	pwd          bool
-	fingerprint  bool
-	payload      map[string]bool // payload types on the current m-line
 }
 
 func (p *offerParser) line(typ byte, value string) error {
@@ -90,7 +85,7 @@ func (p *offerParser) mline(value string) error {
 	if len(f) < 4 {
 		return refuse(http.StatusBadRequest, "sdp-malformed", "m-line %d of the offer has %d words, at least 4 are needed (RFC 8866 §5.14)", len(p.media)+1, len(f))
 	}
-	m := mline{sends: p.sends, takes: p.takes, codecs: map[codec.Codec]bool{}}
+	m := mline{sends: p.sends, takes: p.takes}
 	switch f[0] {
 	case "audio":
 		m.kind = track.Audio
@@ -98,10 +93,6 @@ func (p *offerParser) mline(value string) error {
 		m.kind = track.Video
 	default:
 		m.other = true
-	}
-	p.payload = make(map[string]bool, len(f)-3)
-	for _, pt := range f[3:] {
-		p.payload[pt] = true
 	}
 	p.media = append(p.media, m)
 	return nil
@@ -116,16 +107,10 @@ func (p *offerParser) attribute(value string) error {
 		if p.ufrag == "" {
 			p.ufrag = arg
 		}
-	case "ice-pwd":
-		p.pwd = true
-	case "fingerprint":
-		p.fingerprint = true
 	case "candidate":
 		if p.candidates++; p.candidates > maxCandidates {
 			return refuse(http.StatusRequestEntityTooLarge, "sdp-too-large", "the offer has more than %d candidates", maxCandidates)
 		}
-	case "rtpmap":
-		p.rtpmap(arg)
 	}
 	return nil
 }
@@ -140,46 +125,36 @@ func (p *offerParser) direction(name string) {
 	p.sends, p.takes = sends, takes
 }
 
-func (p *offerParser) rtpmap(arg string) {
-	pt, encoding, ok := strings.Cut(arg, " ")
-	if !ok || len(p.media) == 0 || !p.payload[pt] {
-		return
-	}
-	name, _, _ := strings.Cut(strings.TrimSpace(encoding), "/")
-	if c := codec.Parse(strings.ToLower(name)); c != codec.None {
-		p.media[len(p.media)-1].codecs[c] = true
-	}
-}
-
 func (p *offerParser) finish() (*offer, error) {
-	switch {
-	case len(p.media) == 0:
+	if len(p.media) == 0 {
 		return nil, refuse(http.StatusBadRequest, "sdp-malformed", "the offer has no m-line; add a track or a transceiver before making it")
-	case p.ufrag == "" || !p.pwd:
-		return nil, refuse(http.StatusBadRequest, "sdp-malformed", "the offer has no ice-ufrag and ice-pwd (RFC 8839 §5.4)")
-	case !p.fingerprint:
-		return nil, refuse(http.StatusBadRequest, "sdp-malformed", "the offer has no DTLS fingerprint (RFC 8122 §5)")
 	}
 	return p.offer, nil
 }
 
-// published says which kinds a WHIP offer brings, and refuses (422) an offer that brings nothing or more than one track of a kind
-// (RFC 9725 §4.4.2). M-lines that send nothing are left alone.
-func (o *offer) published() (audio, video bool, err error) {
-	n := map[track.Kind]int{}
+// published refuses (422) a WHIP offer that brings nothing for the source, or more than one track of a kind (RFC 9725 §4.4.2). M-lines
+// that send nothing are left alone.
+func (o *offer) published(source string) error {
+	audio, video := 0, 0
 	for _, m := range o.media {
-		if !m.other && m.sends {
-			n[m.kind]++
+		switch {
+		case m.other || !m.sends:
+		case m.kind == track.Audio:
+			audio++
+		default:
+			video++
 		}
 	}
 	switch {
-	case n[track.Audio] == 0 && n[track.Video] == 0:
-		return false, false, refuse(http.StatusUnprocessableEntity, "nothing-offered", "the offer sends neither sound nor picture; add a sendonly track")
-	case n[track.Audio] > 1 || n[track.Video] > 1:
-		return false, false, refuse(http.StatusUnprocessableEntity, "too-many-tracks",
-			"the offer sends %d audio and %d video tracks; send one of each, and another source (board, pupils) by a publication of its own", n[track.Audio], n[track.Video])
+	case audio == 0 && video == 0:
+		return refuse(http.StatusUnprocessableEntity, "nothing-offered", "the offer sends neither sound nor picture; add a sendonly track")
+	case source != track.Teacher && video == 0:
+		return refuse(http.StatusUnprocessableEntity, "nothing-offered", "source %s is a picture and the offer sends none; add a sendonly video track", source)
+	case audio > 1 || video > 1:
+		return refuse(http.StatusUnprocessableEntity, "too-many-tracks",
+			"the offer sends %d audio and %d video tracks; send one of each, and another source (board, pupils) by a publication of its own", audio, video)
 	}
-	return n[track.Audio] == 1, n[track.Video] == 1, nil
+	return nil
 }
 
 // watched refuses (422) a WHEP offer that takes nothing.
@@ -192,23 +167,7 @@ func (o *offer) watched() error {
 	return refuse(http.StatusUnprocessableEntity, "nothing-asked", "the offer takes neither sound nor picture; add recvonly transceivers")
 }
 
-// check refuses (422) an offer that lacks the lesson's codec on the video m-lines that want selects.
-func (o *offer) check(want func(mline) bool, lesson codec.Codec) error {
-	for _, m := range o.media {
-		if m.other || m.kind != track.Video || !want(m) {
-			continue
-		}
-		if lesson != codec.None && !m.codecs[lesson] {
-			return mismatch(lesson)
-		}
-		if !m.codecs[codec.H264] && !m.codecs[codec.VP8] {
-			return refuse(http.StatusUnprocessableEntity, "codec-mismatch", "the offer has neither H264 nor VP8; offer one of them")
-		}
-	}
-	return nil
-}
-
-func mismatch(lesson codec.Codec) *problem {
-	return refuse(http.StatusUnprocessableEntity, "codec-mismatch",
-		"this lesson's pictures are %s and the offer does not have it; offer %s, or use a browser that can", strings.ToUpper(lesson.String()), strings.ToUpper(lesson.String()))
+// sends reports whether the offer brings a track of a kind.
+func (o *offer) sends(k track.Kind) bool {
+	return slices.ContainsFunc(o.media, func(m mline) bool { return !m.other && m.kind == k && m.sends })
 }

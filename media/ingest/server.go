@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"tongke/media/codec"
 )
 
 // sweepEvery is how often sessions are looked at whose time may be over.
@@ -54,7 +52,9 @@ type departed struct {
 
 // New makes a server without sessions.
 func New(cfg Config) *Server {
-	return newServer(cfg, dialer{})
+	s := newServer(cfg, dialer{})
+	s.dial = dialer{receive: s.receive, send: s.send}
+	return s
 }
 
 func newServer(cfg Config, d dialer) *Server {
@@ -68,11 +68,6 @@ func newServer(cfg Config, d dialer) *Server {
 		gone:       map[string]departed{},
 		dial:       d,
 	}
-}
-
-// dialer makes connections: media/rtc, or a fake in tests of time and status codes. x gets the connection's news.
-type dialer struct {
-	receive, send func(ctx context.Context, x *session, offer string, video []codec.Codec) (p peer, answer string, err error)
 }
 
 // Run ends sessions whose time is over, until ctx ends; then it ends all of them, and returns when they have.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"log/slog"
@@ -8,14 +9,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"tongke/media/rtc"
 )
 
-// peer is a connection to a client; *rtc.Peer behind small adapters, or a fake in tests of time and status codes.
+// peer is a connection to a client: *rtc.Peer, or a fake in tests of time and status codes.
 type peer interface {
-	AddCandidate(candidate string) error
-	// RestartICE takes the client's new credentials and candidates and returns the SDP that describes this end from now on. On an error
-	// the former ICE session stays as it was.
-	RestartICE(ufrag, pwd string, candidates []string) (local string, err error)
+	AddCandidate(mid, line string) error
+	// RestartICE takes the client's new credentials and returns ours. On an error the former ICE session stays as it was.
+	RestartICE(ctx context.Context, remote rtc.Credentials) (rtc.Credentials, error)
 	Close() error
 }
 
@@ -46,6 +48,7 @@ type session struct {
 	poke    func() // asks the server for a sweep
 	media   media
 	created time.Time
+	frame   string // what a fragment of this end holds beside credentials and candidates
 
 	patching sync.Mutex // one PATCH at a time; never held together with mu by others
 	patches  bucket     // under patching
@@ -77,16 +80,11 @@ func (x *session) seat() seat {
 
 func newEtag() string { return `"` + random(10) + `"` }
 
-// open gives the session its connection. It returns false, and closes p, if the session was closed meanwhile.
-func (x *session) open(p peer, ufrag string) bool {
+// open gives the session its connection, before anybody else knows the session.
+func (x *session) open(p peer, ufrag, answer string) {
 	x.mu.Lock()
-	closed := x.closed
-	x.peer, x.ufrag, x.etag = p, ufrag, newEtag()
-	x.mu.Unlock()
-	if closed {
-		_ = p.Close()
-	}
-	return !closed
+	defer x.mu.Unlock()
+	x.peer, x.ufrag, x.etag, x.frame = p, ufrag, newEtag(), frameOf(answer)
 }
 
 // close ends the media, then the connection, so that the relay writes to no closed peer. It waits for both. Closing twice is harmless.
@@ -183,7 +181,7 @@ func (x *session) sameBearer(r *http.Request) bool {
 
 // patch applies a fragment under the precondition ifMatch. It returns the body and the new ETag after an ICE restart, and nothing after
 // candidates were added (RFC 9725 §4.3.2 and §4.3.3).
-func (x *session) patch(ifMatch string, f *fragment) (body, etag string, err error) {
+func (x *session) patch(ctx context.Context, ifMatch string, f *fragment) (body, etag string, err error) {
 	x.patching.Lock()
 	defer x.patching.Unlock()
 	now := time.Now()
@@ -201,7 +199,7 @@ func (x *session) patch(ifMatch string, f *fragment) (body, etag string, err err
 		return "", "", refuse(http.StatusPreconditionFailed, "etag-stale", "If-Match names a former ICE session; use the ETag of the last 201 or 200")
 	}
 	if f.ufrag != "" && f.ufrag != ufrag {
-		return x.restart(p, f, now)
+		return x.restart(ctx, p, f, now)
 	}
 	if any && len(f.candidates) == 0 && !f.end {
 		return "", "", refuse(http.StatusConflict, "nothing-to-do", "If-Match: * asks for an ICE restart, but the fragment has no new ice-ufrag and ice-pwd, and no candidates")
@@ -220,19 +218,23 @@ func (x *session) trickle(p peer, f *fragment) error {
 	if full {
 		return refuse(http.StatusRequestEntityTooLarge, "fragment-too-large", "the session has had more than %d candidates", maxSessionCandidates)
 	}
-	for _, c := range f.candidates {
-		if err := p.AddCandidate(c); err != nil {
+	lines := f.candidates
+	if f.end {
+		lines = append(lines, "") // no more will come
+	}
+	for _, c := range lines {
+		if err := p.AddCandidate(f.mid, c); err != nil {
 			x.log.Debug("candidate passed over", "err", err)
 		}
 	}
 	return nil
 }
 
-func (x *session) restart(p peer, f *fragment, now time.Time) (body, etag string, err error) {
+func (x *session) restart(ctx context.Context, p peer, f *fragment, now time.Time) (body, etag string, err error) {
 	if !x.restarts.take(now, restartPerSecond, restartBurst) {
 		return "", "", refuse(http.StatusTooManyRequests, "too-many-restarts", "ICE was restarted too often; wait").retry(2 * time.Second)
 	}
-	local, err := p.RestartICE(f.ufrag, f.pwd, f.candidates)
+	local, err := p.RestartICE(ctx, rtc.Credentials{Ufrag: f.ufrag, Pwd: f.pwd, Candidates: f.candidates})
 	if err != nil {
 		x.log.Warn("ice restart", "err", err)
 		// The session goes on with the ICE session that it has (RFC 9725 §4.3.3).
@@ -241,7 +243,7 @@ func (x *session) restart(p peer, f *fragment, now time.Time) (body, etag string
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.etag, x.ufrag, x.candidates = newEtag(), f.ufrag, len(f.candidates)
-	return describe(local), x.etag, nil
+	return x.frame + fragmentOf(local), x.etag, nil
 }
 
 // matches judges an If-Match field (RFC 9110 §13.1.1, strong comparison). any is true for *, which some clients put in quotes as

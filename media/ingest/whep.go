@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-
-	"tongke/media/codec"
 )
 
 // watch makes a subscriber of x and returns the answer. On an error the caller closes x.
@@ -20,17 +18,11 @@ func (s *Server) watch(ctx context.Context, x *session, sdp string, o *offer) (s
 	if !known {
 		return "", refuse(http.StatusNotFound, "lesson-unknown", "there is no lesson %s here, nor at a box above; check the address, or wait until it is planned", x.lesson)
 	}
-	lesson := s.cfg.Relay.LessonCodec(x.lesson)
-	if err := o.check(func(m mline) bool { return m.takes }, lesson); err != nil {
-		return "", err
-	}
-	p, answer, err := s.dial.send(ctx, x, sdp, []codec.Codec{codec.H264, codec.VP8})
+	p, answer, err := s.dial.send(ctx, x, sdp, o)
 	if err != nil {
 		return "", err
 	}
-	if !x.open(p, o.ufrag) {
-		return "", refuse(http.StatusServiceUnavailable, "stopping", "the box is stopping")
-	}
+	x.open(p, o.ufrag, answer)
 	if err := s.admit(x); err != nil {
 		return "", err
 	}
