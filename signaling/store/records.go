@@ -1,6 +1,8 @@
 package store
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"time"
 )
@@ -152,4 +154,30 @@ func (s *Store) ChildSeen(id string, at time.Time) error {
 		c.LastSeen = at
 		return Children.Put(tx, id, c)
 	})
+}
+
+// EnsureMeta reads where the box stands and fills in what a box that belongs to nobody yet needs: an alliance of its own, and the campus
+// "core".
+func (s *Store) EnsureMeta() (m Meta, err error) {
+	err = s.Update(func(tx *Tx) error {
+		m, err = Metas.Get(tx, KeyMeta)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if m.AllianceID != "" && m.CampusID != "" {
+			return nil
+		}
+		if m.AllianceID == "" {
+			r := make([]byte, 8)
+			if _, err := rand.Read(r); err != nil {
+				return err
+			}
+			m.AllianceID = "a-" + hex.EncodeToString(r)
+		}
+		if m.CampusID == "" {
+			m.CampusID = "core"
+		}
+		return Metas.Put(tx, KeyMeta, m)
+	})
+	return m, err
 }
