@@ -49,6 +49,10 @@ type Config struct {
 	UDP *udp.Conn    // all media
 	TCP net.Listener // ICE-TCP (RFC 6544): connections whose first bytes are framed STUN; nil for none
 	Log *slog.Logger // nil for silence
+
+	// Tunnel, where valid, is this side's address of a tunnel of UDP (which may have no socket at all). It is then the only candidate of
+	// every peer, so that nothing goes another way.
+	Tunnel netip.AddrPort
 }
 
 // Engine makes peers. It is safe for use by many goroutines. An engine is cheap: a dialling side makes one for each dial, with a socket
@@ -182,8 +186,7 @@ var (
 // settings are what differs between connections.
 type settings struct {
 	times      iceTimes
-	activeDTLS bool           // the other side insists on being the server
-	tunnel     netip.AddrPort // where valid: the only candidate, our end of a tunnel
+	activeDTLS bool // the other side insists on being the server
 	buffers    func(packetio.BufferPacketType, uint32) io.ReadWriteCloser
 }
 
@@ -194,9 +197,9 @@ func (e *Engine) connection(media *webrtc.MediaEngine, c settings) (*webrtc.Peer
 		return nil, ErrClosed
 	}
 	var mux ice.UDPMux = e.udp
-	if c.tunnel.IsValid() {
+	if e.cfg.Tunnel.IsValid() {
 		var err error
-		if mux, err = e.udp.Tunnel(c.tunnel); err != nil {
+		if mux, err = e.udp.Tunnel(e.cfg.Tunnel); err != nil {
 			return nil, err
 		}
 	}
@@ -222,7 +225,7 @@ func (e *Engine) connection(media *webrtc.MediaEngine, c settings) (*webrtc.Peer
 	s.DisableActiveTCP(true)
 	s.SetICEUDPMux(mux)
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
-	if e.tcp != nil && !c.tunnel.IsValid() {
+	if e.tcp != nil && !e.cfg.Tunnel.IsValid() {
 		s.SetICETCPMux(e.tcp)
 		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
 	}
