@@ -49,10 +49,6 @@ type Config struct {
 	UDP *udp.Conn    // all media
 	TCP net.Listener // ICE-TCP (RFC 6544): connections whose first bytes are framed STUN; nil for none
 	Log *slog.Logger // nil for silence
-
-	// Tunnel, where valid, is this side's address of a tunnel of UDP (which may have no socket at all). It is then the only candidate of
-	// every peer, so that nothing goes another way.
-	Tunnel netip.AddrPort
 }
 
 // Engine makes peers. It is safe for use by many goroutines. An engine is cheap: a dialling side makes one for each dial, with a socket
@@ -186,7 +182,8 @@ var (
 // settings are what differs between connections.
 type settings struct {
 	times      iceTimes
-	activeDTLS bool // the other side insists on being the server
+	activeDTLS bool           // the other side insists on being the server
+	tunnel     netip.AddrPort // where valid: the only candidate, this end of a tunnel
 	buffers    func(packetio.BufferPacketType, uint32) io.ReadWriteCloser
 }
 
@@ -197,9 +194,9 @@ func (e *Engine) connection(media *webrtc.MediaEngine, c settings) (*webrtc.Peer
 		return nil, ErrClosed
 	}
 	var mux ice.UDPMux = e.udp
-	if e.cfg.Tunnel.IsValid() {
+	if c.tunnel.IsValid() {
 		var err error
-		if mux, err = e.udp.Tunnel(e.cfg.Tunnel); err != nil {
+		if mux, err = e.udp.Tunnel(c.tunnel); err != nil {
 			return nil, err
 		}
 	}
@@ -225,7 +222,7 @@ func (e *Engine) connection(media *webrtc.MediaEngine, c settings) (*webrtc.Peer
 	s.DisableActiveTCP(true)
 	s.SetICEUDPMux(mux)
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
-	if e.tcp != nil && !e.cfg.Tunnel.IsValid() {
+	if e.tcp != nil && !c.tunnel.IsValid() {
 		s.SetICETCPMux(e.tcp)
 		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -100,12 +101,12 @@ func (e *Engine) newPeer(name string, local bool) *Peer {
 }
 
 // connect gives p its pion connection.
-func (p *Peer) connect(d *description, times iceTimes) error {
+func (p *Peer) connect(d *description, times iceTimes, tunnel netip.AddrPort) error {
 	media, err := d.mediaEngine()
 	if err != nil {
 		return err
 	}
-	pc, err := p.e.connection(media, settings{times: times, activeDTLS: d.setup == "passive", buffers: p.newStream})
+	pc, err := p.e.connection(media, settings{times: times, activeDTLS: d.setup == "passive", tunnel: tunnel, buffers: p.newStream})
 	if err != nil {
 		return fmt.Errorf("make connection: %w", err)
 	}
@@ -372,7 +373,7 @@ func (p *Peer) finish(ctx context.Context, d *description) (*Peer, string, error
 	if err := d.checkBundle(); err != nil {
 		return nil, "", err
 	}
-	if err := p.connect(d, browserTimes); err != nil {
+	if err := p.connect(d, browserTimes, netip.AddrPort{}); err != nil {
 		return nil, "", err
 	}
 	return p.complete(ctx, d)

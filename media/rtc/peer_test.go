@@ -181,6 +181,7 @@ func TestReceiveH264(t *testing.T) {
 	accept(t, pc, answer)
 	for within(t, "connected", states) != Connected {
 	}
+	eventually(t, "the publisher is connected", func() bool { return pc.ConnectionState() == webrtc.PeerConnectionStateConnected })
 	const n = 300
 	for i := range n {
 		if err := video.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, Marker: true, SequenceNumber: uint16(65400 + i), Timestamp: uint32(i * 3000)}, Payload: frame(i == 0, i)}); err != nil {

@@ -3,6 +3,7 @@ package rtc
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"strconv"
 
 	"github.com/pion/webrtc/v4"
@@ -16,6 +17,7 @@ type UplinkOptions struct {
 	Name                 string
 	AudioDown, VideoDown int // slots, said by the child; all four 0: 8, 24, 2, 6
 	AudioUp, VideoUp     int
+	Tunnel               netip.AddrPort // this end's address of a tunnel of the engine's socket, which is then the only way; zero: none
 	OnState              func(State)
 }
 
@@ -36,7 +38,7 @@ func (e *Engine) OfferUplink(ctx context.Context, o UplinkOptions) (*Peer, strin
 	p := e.newPeer(o.Name, false)
 	p.onState, p.feedback, p.offered = o.OnState, true, layout
 	p.addSenders(layout)
-	if err := p.connect(layout, uplinkTimes); err != nil {
+	if err := p.connect(layout, uplinkTimes, o.Tunnel); err != nil {
 		return nil, "", err
 	}
 	offer, err := p.offer(ctx, layout)
@@ -141,7 +143,7 @@ func (e *Engine) AnswerUplink(ctx context.Context, offer string, o UplinkOptions
 	p.onState, p.feedback = o.OnState, true
 	p.addSenders(d)
 	p.recv.open(d)
-	if err := p.connect(d, uplinkTimes); err != nil {
+	if err := p.connect(d, uplinkTimes, o.Tunnel); err != nil {
 		return nil, "", err
 	}
 	if err := p.openChannels(); err != nil {
