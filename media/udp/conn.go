@@ -27,9 +27,10 @@ type Options struct {
 type Conn struct {
 	sock  *net.UDPConn // nil: a Conn of tunnels only
 	local *net.UDPAddr
-	four  bool  // reaches IPv4 peers
-	six   bool  // reaches IPv6 peers
-	pins  *pins // nil unless the socket is on a wildcard and the platform tells local addresses
+	at    netip.Addr // local's address, unless it is the wildcard
+	four  bool       // reaches IPv4 peers
+	six   bool       // reaches IPv6 peers
+	pins  *pins      // nil unless the socket is on a wildcard and the platform tells local addresses
 	out   queue
 	in    inbox
 
@@ -112,6 +113,8 @@ func newConn() *Conn {
 func (c *Conn) setUp(buffer int) error {
 	if wildcard(c.local) {
 		c.pins = newPins(c.sock)
+	} else {
+		c.at = c.local.AddrPort().Addr().Unmap().WithZone("")
 	}
 	raw, err := c.sock.SyscallConn()
 	if err != nil {
@@ -124,23 +127,33 @@ func (c *Conn) setUp(buffer int) error {
 // ReadFromAddrPort reads one datagram, from the socket or from a tunnel. A datagram longer than b is cut. The only errors are
 // net.ErrClosed after Close and os.ErrDeadlineExceeded when a deadline was set.
 func (c *Conn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	n, from, local, err := c.read(b)
+	if err == nil && c.pins != nil {
+		c.pins.learn(from, local)
+	}
+	return n, from, err
+}
+
+// read is ReadFromAddrPort that also tells on which of our addresses the datagram came: the zero Addr for a tunnel, or where the platform
+// does not say.
+func (c *Conn) read(b []byte) (int, netip.AddrPort, netip.Addr, error) {
 	for failures := 0; ; {
 		n, from, ok, err := c.in.pop(b)
 		if ok || err != nil {
-			return n, from, err
+			return n, from, netip.Addr{}, err
 		}
 		if c.sock == nil {
 			c.in.wait()
 			continue
 		}
-		n, from, err = c.readSocket(b)
+		n, from, local, err := c.readSocket(b)
 		switch {
 		case err == nil && IsSynthetic(from.Addr()):
 			c.forged.Add(1)
 		case err == nil:
-			return n, from, nil
+			return n, from, local, nil
 		case c.isClosed():
-			return 0, netip.AddrPort{}, net.ErrClosed
+			return 0, netip.AddrPort{}, netip.Addr{}, net.ErrClosed
 		case isTimeout(err): // a tunnel's wake-up or a deadline: pop tells which
 		default:
 			c.readErrors.Add(1)
@@ -163,20 +176,29 @@ func (c *Conn) pause(failures int) {
 	}
 }
 
-// readSocket reads one datagram from the kernel and notes on which of our addresses it came.
-func (c *Conn) readSocket(b []byte) (n int, from netip.AddrPort, err error) {
+func (c *Conn) readSocket(b []byte) (n int, from netip.AddrPort, local netip.Addr, err error) {
 	if c.pins == nil {
 		n, from, err = c.sock.ReadFromUDPAddrPort(b)
+		local = c.at
 	} else {
-		n, from, err = c.pins.read(b)
+		n, from, local, err = c.pins.read(b)
 	}
-	return n, canonical(from), err
+	return n, canonical(from), local, err
 }
 
 // WriteToAddrPort sends or queues b; it never waits for the network and copies b before it returns. It fails only when the Conn is
 // closed or to is not an address.
 func (c *Conn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	var from netip.Addr
 	to = canonical(to)
+	if c.pins != nil {
+		from = c.pins.lookup(to)
+	}
+	return c.writeFrom(b, from, to)
+}
+
+// writeFrom is WriteToAddrPort with our address to send from; the zero Addr leaves it to the kernel. It counts on the wildcard only.
+func (c *Conn) writeFrom(b []byte, from netip.Addr, to netip.AddrPort) (int, error) {
 	if !to.IsValid() {
 		return 0, errAddress
 	}
@@ -195,7 +217,7 @@ func (c *Conn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 		c.unroutable.Add(1)
 		return len(b), nil
 	}
-	if err := c.out.write(b, to); err != nil {
+	if err := c.out.write(b, from, to); err != nil {
 		return 0, err
 	}
 	return len(b), nil

@@ -12,16 +12,6 @@ import (
 // inboxSize is how many datagrams from tunnels wait for the reader, which needs about a microsecond for each.
 const inboxSize = 512
 
-// datagram is one datagram in memory from the pool.
-type datagram struct {
-	n    int
-	from netip.AddrPort // in an inbox
-	at   time.Time      // in a tunnel's queue: when it was put there
-	data [slotSize]byte
-}
-
-var datagrams = sync.Pool{New: func() any { return new(datagram) }}
-
 // past wakes a reader out of the kernel.
 var past = time.Unix(1, 0)
 
@@ -34,8 +24,7 @@ type inbox struct {
 	ready chan struct{} // wakes the reader of a Conn without a socket
 
 	mu       sync.Mutex
-	ring     [inboxSize]*datagram
-	head, n  int
+	unread   ring
 	waking   bool      // the socket's read deadline is in the past for us
 	deadline time.Time // the user's
 }
@@ -51,13 +40,12 @@ func (in *inbox) put(b []byte, from netip.AddrPort) {
 	d.n, d.from = copy(d.data[:], b), from
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.n == inboxSize {
+	if !in.unread.grow(inboxSize) {
 		in.dropped.Add(1)
 		datagrams.Put(d)
 		return
 	}
-	in.ring[(in.head+in.n)%inboxSize] = d
-	in.n++
+	in.unread.push(d)
 	if !in.waking {
 		in.waking = true
 		in.wakeLocked(past)
@@ -84,7 +72,7 @@ func (in *inbox) pop(b []byte) (n int, from netip.AddrPort, ok bool, err error) 
 		return 0, from, false, net.ErrClosed
 	case !in.deadline.IsZero() && !time.Now().Before(in.deadline):
 		return 0, from, false, os.ErrDeadlineExceeded
-	case in.n == 0:
+	case in.unread.n == 0:
 		if in.waking {
 			in.waking = false
 			if in.c.sock != nil {
@@ -93,10 +81,7 @@ func (in *inbox) pop(b []byte) (n int, from netip.AddrPort, ok bool, err error) 
 		}
 		return 0, from, false, nil
 	}
-	d := in.ring[in.head]
-	in.ring[in.head] = nil
-	in.head = (in.head + 1) % inboxSize
-	in.n--
+	d := in.unread.pop()
 	n, from = copy(b, d.data[:d.n]), d.from
 	datagrams.Put(d)
 	return n, from, true, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/rtp"
+	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -46,6 +47,11 @@ func connect(t *testing.T, a, b *webrtc.PeerConnection) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	renegotiate(t, a, b, offer)
+}
+
+func renegotiate(t *testing.T, a, b *webrtc.PeerConnection, offer webrtc.SessionDescription) {
+	t.Helper()
 	gathered := webrtc.GatheringCompletePromise(a)
 	if err := a.SetLocalDescription(offer); err != nil {
 		t.Fatal(err)
@@ -111,11 +117,11 @@ func selected(t *testing.T, pc *webrtc.PeerConnection) netip.AddrPort {
 func TestPeerConnectionsOverOneSocketEach(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:0", "[::1]:0", ":0"} {
 		t.Run(addr, func(t *testing.T) {
-			server := NewMux(listen(t, addr), nil)
+			server := NewMux(listen(t, addr))
 			defer server.Close()
 			api := newAPI(t, server)
 			for i := range 3 {
-				client := NewMux(listen(t, addr), nil)
+				client := NewMux(listen(t, addr))
 				defer client.Close()
 				echo(t, newPeer(t, newAPI(t, client)), newPeer(t, api), 20)
 				_ = i
@@ -129,7 +135,7 @@ func TestPeerConnectionsOverOneSocketEach(t *testing.T) {
 
 // Sound packets cross DTLS and SRTP while the sending side is corked for each.
 func TestTrackOverCorkedSocket(t *testing.T) {
-	server, client := NewMux(listen(t, "127.0.0.1:0"), nil), NewMux(listen(t, "127.0.0.1:0"), nil)
+	server, client := NewMux(listen(t, "127.0.0.1:0")), NewMux(listen(t, "127.0.0.1:0"))
 	defer server.Close()
 	defer client.Close()
 	a, b := newPeer(t, newAPI(t, server)), newPeer(t, newAPI(t, client))
@@ -195,7 +201,7 @@ func TestListenAddresses(t *testing.T) {
 		{":0", func(a netip.Addr) bool { return !a.Is6() || !a.IsLinkLocalUnicast() }, []string{"127.0.0.1", "::1"}},
 	} {
 		t.Run(tt.addr, func(t *testing.T) {
-			m := NewMux(listen(t, tt.addr), nil)
+			m := NewMux(listen(t, tt.addr))
 			defer m.Close()
 			var got []string
 			for _, a := range m.GetListenAddresses() {
@@ -213,7 +219,7 @@ func TestListenAddresses(t *testing.T) {
 			}
 		})
 	}
-	v := NewMux(NewVirtual(), nil)
+	v := NewMux(NewVirtual())
 	defer v.Close()
 	if got := v.GetListenAddresses(); len(got) != 0 {
 		t.Errorf("a Conn without a socket lists %v", got)
@@ -288,7 +294,7 @@ func run(t *testing.T, tun *Tunnel) {
 func TestTunnelsAndUDPShareTheParentsConn(t *testing.T) {
 	for _, told := range []bool{true, false} {
 		t.Run(fmt.Sprintf("child's address told %v", told), func(t *testing.T) {
-			parent := NewMux(listen(t, "127.0.0.1:0"), nil)
+			parent := NewMux(listen(t, "127.0.0.1:0"))
 			defer parent.Close()
 			viaTunnel, err := parent.Tunnel(ParentAddr)
 			if err != nil {
@@ -303,7 +309,7 @@ func TestTunnelsAndUDPShareTheParentsConn(t *testing.T) {
 				} else {
 					childConn = listen(t, "127.0.0.1:0") // a child may have a socket too
 				}
-				child := NewMux(childConn, nil)
+				child := NewMux(childConn)
 				defer child.Close()
 				up, down := newPipe()
 				me := RandomAddr()
@@ -337,7 +343,7 @@ func TestTunnelsAndUDPShareTheParentsConn(t *testing.T) {
 					t.Errorf("stats %+v", s)
 				}
 			}
-			client := NewMux(listen(t, "127.0.0.1:0"), nil)
+			client := NewMux(listen(t, "127.0.0.1:0"))
 			defer client.Close()
 			a, b := newPeer(t, newAPI(t, client)), newPeer(t, udpAPI)
 			echo(t, a, b, 50)
@@ -346,4 +352,227 @@ func TestTunnelsAndUDPShareTheParentsConn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Media arrives in order on a socket that has several addresses of a family, and a restart of ICE does not stop it.
+func TestOrderOnTheWildcardAndAcrossRestart(t *testing.T) {
+	server, client := NewMux(listen(t, ":0")), NewMux(listen(t, ":0"))
+	defer server.Close()
+	defer client.Close()
+	a, b := newPeer(t, newAPI(t, server)), newPeer(t, newAPI(t, client))
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, "v", "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.AddTrack(track); err != nil {
+		t.Fatal(err)
+	}
+	seqs := make(chan uint16, 10000)
+	b.OnTrack(func(r *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+		for {
+			p, _, err := r.ReadRTP()
+			if err != nil {
+				return
+			}
+			seqs <- p.SequenceNumber
+		}
+	})
+	connected := make(chan struct{}, 1)
+	a.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		if s == webrtc.PeerConnectionStateConnected {
+			select {
+			case connected <- struct{}{}:
+			default:
+			}
+		}
+	})
+	connect(t, a, b)
+	<-connected
+	seq := uint16(0)
+	send := func(frames int) {
+		for range frames {
+			server.conn.Cork()
+			for range 20 {
+				track.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq}, Payload: make([]byte, 1100)})
+				seq++
+			}
+			server.conn.Uncork()
+			time.Sleep(time.Millisecond)
+		}
+	}
+	await := func(from, n int) {
+		t.Helper()
+		last := from - 1
+		for range n {
+			select {
+			case s := <-seqs:
+				if int(s) <= last {
+					t.Fatalf("%d after %d", s, last)
+				}
+				last = int(s)
+			case <-time.After(5 * time.Second):
+				t.Fatalf("nothing after %d", last)
+			}
+		}
+	}
+	send(100)
+	await(0, 1900) // the first ones may pass before the track is known
+	offer, err := a.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	renegotiate(t, a, b, offer)
+	for len(seqs) > 0 {
+		<-seqs
+	}
+	for tries := 0; len(seqs) == 0; tries++ {
+		if tries == 100 {
+			t.Fatal("silence after the restart")
+		}
+		send(10)
+	}
+	if s := client.Stats(); s.Dropped != 0 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// pion's own mux works on a Conn too.
+func TestUDPMuxDefaultOverConn(t *testing.T) {
+	var muxes [2]ice.UDPMux
+	for i := range muxes {
+		muxes[i] = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: listen(t, "127.0.0.1:0")})
+		defer muxes[i].Close()
+	}
+	api := func(mux ice.UDPMux) *webrtc.API {
+		var s webrtc.SettingEngine
+		s.SetICEUDPMux(mux)
+		s.SetIncludeLoopbackCandidate(true)
+		return webrtc.NewAPI(webrtc.WithSettingEngine(s))
+	}
+	echo(t, newPeer(t, api(muxes[0])), newPeer(t, api(muxes[1])), 20)
+}
+
+// bindingRequest is a STUN binding request with a USERNAME.
+func bindingRequest(username string) []byte {
+	m, err := stun.Build(stun.BindingRequest, stun.TransactionID, stun.NewUsername(username))
+	if err != nil {
+		panic(err)
+	}
+	return m.Raw
+}
+
+func candidateConn(t *testing.T, m *Mux, ufrag, ip string) *muxed {
+	t.Helper()
+	c, err := m.GetConn(ufrag, &net.UDPAddr{IP: net.ParseIP(ip), Port: m.conn.local.Port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c.(*muxed)
+}
+
+func readMuxed(t *testing.T, c *muxed) (string, netip.AddrPort) {
+	t.Helper()
+	type result struct {
+		s    string
+		from netip.AddrPort
+	}
+	got := make(chan result, 1)
+	go func() { // ends with a datagram or when the test closes c
+		b := make([]byte, 1500)
+		if n, from, err := c.ReadFromAddrPort(b); err == nil {
+			got <- result{string(b[:n]), from}
+		}
+	}()
+	select {
+	case r := <-got:
+		return r.s, r.from
+	case <-time.After(5 * time.Second):
+		t.Fatal("nothing arrived")
+	}
+	panic("unreachable")
+}
+
+func TestMuxDelivers(t *testing.T) {
+	m, peer := NewMux(listen(t, ":0")), listen(t, "127.0.0.1:0")
+	defer m.Close()
+	one, two := candidateConn(t, m, "aaaa", "127.0.0.1"), candidateConn(t, m, "bbbb", "127.0.0.1")
+	if _, err := m.GetConn("aaaa", one.LocalAddr()); err == nil {
+		t.Error("the same candidate twice")
+	}
+	here, back := at(peer, "127.0.0.1"), at(m.conn, "127.0.0.1")
+
+	write(t, peer, "media of nobody", back)
+	write(t, peer, string(bindingRequest("cccc:x")), back)
+	write(t, peer, string(bindingRequest("bbbb:x")), back)
+	if got, from := readMuxed(t, two); got[20:] == "" || from != here {
+		t.Errorf("got %q from %s", got, from)
+	}
+	write(t, peer, string(bindingRequest("aaaa:x")), back)
+	readMuxed(t, one)
+	if got := m.Stats().Unknown; got != 2 {
+		t.Errorf("unknown %d, want 2", got)
+	}
+
+	for _, c := range []*muxed{one, two, one} { // the last writer gets what follows, requests go by name
+		if _, err := c.WriteTo([]byte("answer"), net.UDPAddrFromAddrPort(here)); err != nil {
+			t.Fatal(err)
+		}
+		read(t, peer)
+		write(t, peer, "media", back)
+		if got, _ := readMuxed(t, c); got != "media" {
+			t.Errorf("got %q", got)
+		}
+	}
+	write(t, peer, string(bindingRequest("bbbb:x")), back)
+	readMuxed(t, two)
+
+	m.RemoveConnByUfrag("aaaa")
+	write(t, peer, "media of nobody", back)
+	write(t, peer, string(bindingRequest("bbbb:y")), back)
+	readMuxed(t, two)
+	one.Close()
+	if _, err := one.WriteToAddrPort([]byte("x"), here); err == nil {
+		t.Error("wrote on a closed candidate")
+	}
+	if len(m.flows) != 0 {
+		t.Errorf("flows %v", m.flows)
+	}
+	two.Close()
+	if len(m.flows)+len(m.byUfrag) != 0 {
+		t.Errorf("left over: %v, %v", m.flows, m.byUfrag)
+	}
+	if m.Stats().Unknown != 3 {
+		t.Errorf("stats %+v", m.Stats())
+	}
+	three := candidateConn(t, m, "cccc", "127.0.0.1")
+	m.Close()
+	m.Close()
+	if _, _, err := three.ReadFrom(make([]byte, 1)); err == nil {
+		t.Error("read after the mux was closed")
+	}
+	if _, err := m.GetConn("dddd", one.LocalAddr()); err == nil {
+		t.Error("a candidate after the mux was closed")
+	}
+}
+
+func FuzzRequestUfrag(f *testing.F) {
+	for _, s := range []string{"a:b", "longer-ufrag:x", ":", "nocolon", ""} {
+		f.Add(bindingRequest(s))
+	}
+	f.Add([]byte(stunFrame[2:]))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got := requestUfrag(b)
+		m := &stun.Message{Raw: slices.Clone(b)}
+		if err := m.Decode(); err != nil || m.Type != stun.BindingRequest {
+			return // ours may be kinder: the ICE agent judges
+		}
+		name, err := m.Get(stun.AttrUsername)
+		if err != nil {
+			return
+		}
+		if want, _, ok := strings.Cut(string(name), ":"); ok != (got != nil) || ok && string(got) != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	})
 }

@@ -48,27 +48,6 @@ const (
 	maxSkipped = 64
 )
 
-// ring is a first-in first-out queue of fixed size.
-type ring struct {
-	slot    []*datagram
-	head, n int
-}
-
-func (r *ring) full() bool { return r.n == len(r.slot) }
-
-func (r *ring) push(d *datagram) {
-	r.slot[(r.head+r.n)%len(r.slot)] = d
-	r.n++
-}
-
-func (r *ring) pop() *datagram {
-	d := r.slot[r.head]
-	r.slot[r.head] = nil
-	r.head = (r.head + 1) % len(r.slot)
-	r.n--
-	return d
-}
-
 // outbox is a tunnel's bounded send queue: control and voice in front, then video. When video finds no room it is dropped to the end of
 // its frame, so that what goes through is whole frames.
 type outbox struct {
@@ -85,14 +64,12 @@ type outbox struct {
 func (o *outbox) init(classify func([]byte) Class) {
 	o.classify = classify
 	o.ready = make(chan struct{}, 1)
-	o.fast.slot = make([]*datagram, fastLane)
-	o.video.slot = make([]*datagram, videoLane)
 	o.skipped = map[uint32]struct{}{}
 }
 
 // put copies b into its lane or drops it. It never blocks.
 func (o *outbox) put(b []byte) {
-	if len(b) > slotSize {
+	if len(b) > datagramSize {
 		o.dropped.Add(1)
 		return
 	}
@@ -114,7 +91,7 @@ func (o *outbox) put(b []byte) {
 		if class == Voice {
 			limit = fastLane * 3 / 4
 		}
-		if ok = o.fast.n < limit; ok {
+		if ok = o.fast.grow(limit); ok {
 			o.fast.push(d)
 		}
 	}
@@ -133,7 +110,7 @@ func (o *outbox) put(b []byte) {
 // admitLocked decides about one video packet. The marker bit ends a frame (RFC 6184 §5.1, RFC 7741 §4.1).
 func (o *outbox) admitLocked(b []byte) bool {
 	if !isRTP(b) {
-		return !o.video.full()
+		return o.video.grow(videoLane)
 	}
 	ssrc, marker := binary.BigEndian.Uint32(b[8:]), b[1]&0x80 != 0
 	if _, skipping := o.skipped[ssrc]; skipping {
@@ -142,7 +119,7 @@ func (o *outbox) admitLocked(b []byte) bool {
 		}
 		return false
 	}
-	if !o.video.full() {
+	if o.video.grow(videoLane) {
 		return true
 	}
 	if !marker && len(o.skipped) < maxSkipped {

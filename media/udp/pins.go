@@ -42,8 +42,10 @@ func (p *pins) learn(remote netip.AddrPort, local netip.Addr) {
 	p.young[remote] = local
 }
 
-// lookupLocked returns the address to send from, or the zero Addr. Caller holds mu.
-func (p *pins) lookupLocked(remote netip.AddrPort) netip.Addr {
+// lookup returns the address to send from, or the zero Addr.
+func (p *pins) lookup(remote netip.AddrPort) netip.Addr {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
 	if a, ok := p.young[remote]; ok {
 		return a
 	}

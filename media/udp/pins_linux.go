@@ -33,16 +33,15 @@ func newPins(sock *net.UDPConn) *pins {
 	return &pins{sock: sock, oob: make([]byte, 128), young: map[netip.AddrPort]netip.Addr{}}
 }
 
-// read reads one datagram and learns where it came in.
-func (p *pins) read(b []byte) (int, netip.AddrPort, error) {
+// read reads one datagram and tells on which of our addresses it came.
+func (p *pins) read(b []byte) (int, netip.AddrPort, netip.Addr, error) {
 	p.readMu.Lock() // readers take turns, as they would in the kernel
 	defer p.readMu.Unlock()
 	n, oobn, _, from, err := p.sock.ReadMsgUDPAddrPort(b, p.oob)
 	if err != nil {
-		return 0, netip.AddrPort{}, err
+		return 0, netip.AddrPort{}, netip.Addr{}, err
 	}
-	p.learn(canonical(from), arrivedAt(p.oob[:oobn]))
-	return n, from, nil
+	return n, from, arrivedAt(p.oob[:oobn]), nil
 }
 
 // cmsgHeader is the size of a control message's header on the 64-bit systems that we build for: length, level, type.

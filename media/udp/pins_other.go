@@ -10,4 +10,7 @@ import (
 // newPins returns nil: this platform's packet information is not used, the kernel chooses the source by its routes.
 func newPins(*net.UDPConn) *pins { return nil }
 
-func (p *pins) read(b []byte) (int, netip.AddrPort, error) { return p.sock.ReadFromUDPAddrPort(b) }
+func (p *pins) read(b []byte) (int, netip.AddrPort, netip.Addr, error) {
+	n, from, err := p.sock.ReadFromUDPAddrPort(b)
+	return n, from, netip.Addr{}, err
+}

@@ -18,15 +18,16 @@ const (
 // batch is a list of datagrams with room for their bytes.
 type batch struct {
 	n    int
+	from [maxBatch]netip.Addr // our address, or zero
 	to   [maxBatch]netip.AddrPort
 	data [maxBatch][]byte
 	room []byte // maxBatch slots
 }
 
-func (b *batch) add(p []byte, to netip.AddrPort) {
+func (b *batch) add(p []byte, from netip.Addr, to netip.AddrPort) {
 	dst := b.room[b.n*slotSize : b.n*slotSize : (b.n+1)*slotSize]
 	b.data[b.n] = append(dst, p...)
-	b.to[b.n] = to
+	b.from[b.n], b.to[b.n] = from, to
 	b.n++
 }
 
@@ -55,7 +56,7 @@ func (q *queue) open(sock *net.UDPConn, raw syscall.RawConn, p *pins) error {
 	return q.sender.init(q, sock, raw, p)
 }
 
-func (q *queue) write(p []byte, to netip.AddrPort) error {
+func (q *queue) write(p []byte, from netip.Addr, to netip.AddrPort) error {
 	q.mu.Lock()
 	for !q.closed && q.fill.n == maxBatch {
 		if q.sending {
@@ -68,7 +69,7 @@ func (q *queue) write(p []byte, to netip.AddrPort) error {
 		q.mu.Unlock()
 		return net.ErrClosed
 	}
-	q.fill.add(p, to)
+	q.fill.add(p, from, to)
 	if q.corks == 0 && !q.sending {
 		q.flushLocked()
 	}

@@ -19,8 +19,8 @@ const maxControl = 40
 type sender struct {
 	q    *queue
 	raw  syscall.RawConn
-	six  bool // an AF_INET6 socket, which takes IPv4 as ::ffff:a.b.c.d
-	pins *pins
+	six  bool  // an AF_INET6 socket, which takes IPv4 as ::ffff:a.b.c.d
+	pins *pins // nil: the source address cannot be chosen
 
 	msgs    [maxBatch]unix.Mmsghdr
 	iovs    [maxBatch]unix.Iovec
@@ -47,14 +47,8 @@ func (s *sender) init(q *queue, _ *net.UDPConn, raw syscall.RawConn, p *pins) er
 // send hands b to the kernel. It does not wait: what finds no room is dropped and counted.
 func (s *sender) send(b *batch) {
 	s.cur = b
-	if s.pins != nil {
-		s.pins.mu.RLock()
-	}
 	for i := range b.n {
 		s.prepare(i, b)
-	}
-	if s.pins != nil {
-		s.pins.mu.RUnlock()
 	}
 	s.raw.Control(s.call) // fails only on a closed socket
 	s.cur = nil
@@ -70,10 +64,7 @@ func (s *sender) prepare(i int, b *batch) {
 	h.Namelen = s.name(&s.names[i], b.to[i])
 	h.Control = nil
 	h.SetControllen(0)
-	if s.pins == nil {
-		return
-	}
-	if from := s.pins.lookupLocked(b.to[i]); from.IsValid() {
+	if from := b.from[i]; s.pins != nil && from.IsValid() && from.Is4() == b.to[i].Addr().Is4() {
 		h.Control = &s.control[i][0]
 		h.SetControllen(packetInfo(s.control[i][:], from, s.six))
 	}
@@ -137,8 +128,9 @@ func (s *sender) sendAll(fd uintptr) {
 		case errno == unix.EAGAIN:
 			s.q.full.Add(uint64(n - i))
 			return
-		case errno == unix.EINVAL && s.msgs[i].Hdr.Control != nil:
-			// The address that this peer used to reach us at is no longer ours: let the kernel choose.
+		case (errno == unix.EINVAL || errno == unix.ENETUNREACH) && s.msgs[i].Hdr.Control != nil:
+			// The address to send from is no longer ours (IPv6 and IPv4 say it differently), or not for this destination: let the
+			// kernel choose.
 			s.pins.forget(s.cur.to[i])
 			s.msgs[i].Hdr.Control = nil
 			s.msgs[i].Hdr.SetControllen(0)

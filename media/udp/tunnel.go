@@ -102,7 +102,7 @@ func (t *Tunnel) Run(ctx context.Context) error {
 }
 
 func (t *Tunnel) readLoop() error {
-	b := make([]byte, slotSize)
+	b := make([]byte, datagramSize)
 	for {
 		n, err := t.framer.ReadDatagram(b)
 		if err != nil {

@@ -98,7 +98,7 @@ func TestOutboxKeepsRoomForControl(t *testing.T) {
 	for range fastLane / 4 {
 		o.put([]byte(stunFrame[2:]))
 	}
-	o.put(make([]byte, slotSize+1))
+	o.put(make([]byte, datagramSize+1))
 	if got := len(drain(o)); got != fastLane {
 		t.Errorf("kept %d, want %d", got, fastLane)
 	}

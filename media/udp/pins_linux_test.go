@@ -1,0 +1,167 @@
+package udp
+
+import (
+	"net/netip"
+	"os/exec"
+	"runtime"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// second is another of our addresses that a peer on loopback can ask.
+var second = netip.MustParseAddr("127.0.0.2")
+
+// A wildcard socket answers from the address that was asked, when used plainly and through the mux.
+func TestAnswersFromTheAddressThatWasAsked(t *testing.T) {
+	for _, addr := range []string{":0", "0.0.0.0:0"} {
+		t.Run("plain "+addr, func(t *testing.T) {
+			s, peer := listen(t, addr), listen(t, "127.0.0.1:0")
+			for _, ip := range []string{"127.0.0.2", "127.0.0.1", "127.0.0.2"} {
+				write(t, peer, "ask", at(s, ip))
+				_, from := read(t, s)
+				s.Cork()
+				write(t, s, "answer", from)
+				s.Uncork()
+				if _, from := read(t, peer); from != at(s, ip) {
+					t.Errorf("asked %s, answered by %s", ip, from)
+				}
+			}
+		})
+		t.Run("mux "+addr, func(t *testing.T) {
+			m, peer := NewMux(listen(t, addr)), listen(t, "127.0.0.1:0")
+			defer m.Close()
+			one, two := candidateConn(t, m, "aaaa", "127.0.0.1"), candidateConn(t, m, "aaaa", "127.0.0.2")
+			other := candidateConn(t, m, "bbbb", "127.0.0.1")
+			for _, tt := range []struct {
+				ask, ufrag string
+				c          *muxed
+			}{
+				{"127.0.0.1", "aaaa", one}, {"127.0.0.2", "aaaa", two}, {"127.0.0.1", "aaaa", one},
+				{"127.0.0.2", "bbbb", other}, // an address that came after the candidates: answered from there all the same
+				{"127.0.0.1", "bbbb", other},
+				{"127.0.0.3", "bbbb", other},
+			} {
+				write(t, peer, string(bindingRequest(tt.ufrag+":x")), at(m.conn, tt.ask))
+				_, from := readMuxed(t, tt.c)
+				for range 2 {
+					tt.c.WriteToAddrPort([]byte("answer"), from)
+					if _, from := read(t, peer); from != at(m.conn, tt.ask) {
+						t.Errorf("%s asked %s, answered by %s", tt.ufrag, tt.ask, from)
+					}
+					write(t, peer, "media", at(m.conn, tt.ask))
+					readMuxed(t, tt.c)
+				}
+			}
+		})
+	}
+}
+
+// An address that is no longer ours is forgotten and the datagram sent anyway.
+func TestGoneAddressIsForgotten(t *testing.T) {
+	for _, addr := range []string{":0", "0.0.0.0:0"} {
+		s, peer := listen(t, addr), listen(t, "127.0.0.1:0")
+		to := at(peer, "127.0.0.1")
+		s.pins.learn(to, netip.MustParseAddr("203.0.113.9"))
+		write(t, s, "anyway", to)
+		if got, _ := read(t, peer); got != "anyway" {
+			t.Errorf("got %q", got)
+		}
+		if a := s.pins.lookup(to); a.IsValid() {
+			t.Errorf("still remembers %s", a)
+		}
+	}
+}
+
+func TestPinsAreBounded(t *testing.T) {
+	p := newPins(listen(t, ":0").sock)
+	p.learn(netip.AddrPortFrom(second, 1), second)
+	for i := range 3 * maxPins {
+		p.learn(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1), second)
+		if i%1000 == 0 { // who is heard from stays
+			p.learn(netip.AddrPortFrom(second, 1), second)
+		}
+	}
+	if n := len(p.young) + len(p.old); n > 2*maxPins {
+		t.Errorf("%d entries", n)
+	}
+	if !p.lookup(netip.AddrPortFrom(second, 1)).IsValid() {
+		t.Error("forgot who was heard from")
+	}
+}
+
+func FuzzArrivedAt(f *testing.F) {
+	b := make([]byte, maxControl)
+	f.Add(b[:packetInfo(b, netip.IPv6Loopback(), true)])
+	f.Add(b[:packetInfo(b, second, false)])
+	f.Add([]byte{1, 2, 3})
+	f.Fuzz(func(t *testing.T, b []byte) { arrivedAt(b) })
+}
+
+func TestPacketInfoRoundTrip(t *testing.T) {
+	b := make([]byte, maxControl)
+	for _, six := range []bool{true, false} {
+		if got := arrivedAt(b[:packetInfo(b, second, six)]); got != second {
+			t.Errorf("six %v: got %s", six, got)
+		}
+	}
+}
+
+// The lists follow the host's addresses, in a network namespace of the test's own.
+func TestListsFollowTheAddresses(t *testing.T) {
+	if unix.Geteuid() != 0 {
+		t.Skip("needs root to make a network namespace")
+	}
+	done := make(chan struct{})
+	go func() { // ends by itself; its thread, left locked, ends with it
+		defer close(done)
+		runtime.LockOSThread()
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			t.Logf("no namespaces here: %v", err)
+			return
+		}
+		ip := func(args ...string) {
+			if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+				t.Errorf("ip %v: %v: %s", args, err, out)
+			}
+		}
+		want := func(step string, want ...string) {
+			t.Helper()
+			list, err := usable(true, true)
+			if err != nil {
+				t.Error(err)
+			}
+			var got []string
+			for _, a := range list {
+				got = append(got, a.String())
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: got %v, want %v", step, got, want)
+			}
+		}
+		want("nothing up")
+		ip("link", "set", "lo", "up")
+		want("loopback", "127.0.0.1", "::1")
+		ip("link", "add", "a0", "type", "veth", "peer", "name", "b0")
+		ip("addr", "add", "10.9.0.1/24", "dev", "a0")
+		ip("addr", "add", "10.9.0.1/24", "dev", "b0") // the same twice
+		ip("addr", "add", "2001:db8::1/64", "dev", "a0", "nodad")
+		want("down", "127.0.0.1", "::1")
+		ip("link", "set", "a0", "up")
+		want("no carrier", "127.0.0.1", "::1")
+		ip("link", "set", "b0", "up")
+		want("up, once each, no link-local IPv6", "127.0.0.1", "::1", "10.9.0.1", "2001:db8::1")
+		n := NewNet()
+		if _, err := n.InterfaceByName("a0"); err != nil {
+			t.Error(err)
+		}
+		ip("addr", "flush", "dev", "a0")
+		ip("link", "del", "a0")
+		want("gone", "127.0.0.1", "::1")
+		if _, err := n.InterfaceByName("a0"); err == nil {
+			t.Error("a0 is still there")
+		}
+	}()
+	<-done
+}
