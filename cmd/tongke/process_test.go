@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// process is a tongke that a test started.
+type process struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	dir  string
+	done chan struct{} // closed when it has ended
+
+	mu  sync.Mutex
+	log bytes.Buffer
+}
+
+// Write takes its standard error.
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.Write(b)
+}
+
+func (p *process) stderr() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+// command is a tongke that has not been started.
+func command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), self(t), args...)
+	cmd.Args[0] = "tongke"
+	return cmd
+}
+
+// launch starts a tongke and makes sure that it is gone after the test.
+func launch(t *testing.T, dir string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: command(t, args...), dir: dir, done: make(chan struct{})}
+	p.cmd.Stderr = p
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.cmd.Wait(); close(p.done) }() // ends with the process, which the cleanup kills
+	t.Cleanup(func() {
+		p.cmd.Process.Kill()
+		<-p.done
+		if t.Failed() {
+			t.Logf("standard error of tongke %s:\n%s", strings.Join(args, " "), p.stderr())
+		}
+	})
+	return p
+}
+
+// runBox starts a daemon on free loopback ports and waits until it is ready.
+func runBox(t *testing.T, dir string, args ...string) *process {
+	t.Helper()
+	p := launch(t, dir, append([]string{"run", "--config", os.DevNull, "--data", dir, "--listen", "127.0.0.1:0", "--local", "127.0.0.1:0"}, args...)...)
+	p.waitReady()
+	return p
+}
+
+func (p *process) waitReady() addresses {
+	p.t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		if a, err := readAddresses(p.dir); err == nil && a.PID == p.cmd.Process.Pid && get(p.t, "http://"+a.Local+"/readyz") == http.StatusOK {
+			return a
+		}
+		select {
+		case <-p.done:
+			p.t.Fatalf("ended before it was ready: %v", p.cmd.ProcessState)
+		case <-time.After(10 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatal("not ready in 10 s")
+		}
+	}
+}
+
+// stop sends a signal and returns the exit code and how long the end took.
+func (p *process) stop(sig syscall.Signal) (code int, took time.Duration) {
+	p.t.Helper()
+	began := time.Now()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		p.t.Fatal(err)
+	}
+	select {
+	case <-p.done:
+	case <-time.After(10 * time.Second):
+		p.t.Fatal("still running 10 s after the signal")
+	}
+	return p.cmd.ProcessState.ExitCode(), time.Since(began)
+}
+
+// get returns the status of a GET, 0 when nobody answers.
+func get(t *testing.T, url string) int {
+	t.Helper()
+	res, err := noKeepAlive.Get(url)
+	if err != nil {
+		return 0
+	}
+	defer res.Body.Close()
+	io.Copy(io.Discard, res.Body)
+	return res.StatusCode
+}
+
+// tongke runs a command to its end, which must come soon.
+func tongke(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	cmd := command(t, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	late := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+	defer late.Stop()
+	err := cmd.Run()
+	if _, ok := err.(*exec.ExitError); err != nil && !ok {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
