@@ -116,7 +116,11 @@ func (r *Relay) serve(w http.ResponseWriter, req *http.Request, prepare func(pc 
 	}()
 	if err != nil {
 		_ = pc.Close()
-		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		code := http.StatusUnprocessableEntity
+		if errors.Is(err, errEarly) {
+			code = http.StatusNotFound
+		}
+		http.Error(w, err.Error(), code)
 		return
 	}
 	r.mu.Lock()
@@ -182,13 +186,15 @@ func (r *Relay) track(place int, c webrtc.RTPCodecCapability) (*webrtc.TrackLoca
 	return t, err
 }
 
+var errEarly = errors.New("not everything is published yet")
+
 // watch adds the tracks that are there; who comes before the publishers sees nothing.
 func (r *Relay) watch(pc *webrtc.PeerConnection, _ string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i, t := range r.tracks {
 		if t == nil {
-			return errors.New("not everything is published yet")
+			return errEarly
 		}
 		sender, err := pc.AddTrack(t)
 		if err != nil {

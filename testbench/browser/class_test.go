@@ -1,0 +1,232 @@
+package browser_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"tongke/signaling/console"
+	"tongke/testbench"
+	"tongke/testbench/browser"
+	"tongke/testbench/lesson"
+	"tongke/testbench/peer"
+	"tongke/testbench/peer/bare"
+)
+
+// start starts Chromium with one tab, or skips or fails the test.
+func start(t *testing.T) *browser.Tab {
+	t.Helper()
+	if browser.LeftOut() {
+		t.Skip("BROWSER=0")
+	}
+	tab, err := browser.Start(context.Background(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tab.Close)
+	return tab
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eval[T any](t *testing.T, tab *browser.Tab, script string) T {
+	t.Helper()
+	v, err := browser.Eval[T](tab, script)
+	must(t, err)
+	return v
+}
+
+// box is the least that the page needs: the pages, a bare relay for media, and a switch.
+type box struct {
+	*httptest.Server
+
+	mu    sync.Mutex
+	relay *bare.Relay // nil: the box is down
+}
+
+func newBox(t *testing.T) *box {
+	t.Helper()
+	pages, err := console.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &box{}
+	mux := http.NewServeMux()
+	mux.Handle("/", pages)
+	media := func(w http.ResponseWriter, r *http.Request) {
+		b.mu.Lock()
+		relay := b.relay
+		b.mu.Unlock()
+		if relay == nil {
+			panic(http.ErrAbortHandler) // the connection is closed without an answer
+		}
+		relay.ServeHTTP(w, r)
+	}
+	mux.HandleFunc("/whip/", media)
+	mux.HandleFunc("/whep/", media)
+	mux.HandleFunc("/gone", func(http.ResponseWriter, *http.Request) {})
+	b.Server = httptest.NewServer(mux)
+	b.start(t)
+	t.Cleanup(func() { b.stop(); b.Close() })
+	return b
+}
+
+func (b *box) start(t *testing.T) {
+	t.Helper()
+	relay, err := bare.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	b.relay = relay
+	b.mu.Unlock()
+}
+
+func (b *box) stop() {
+	b.mu.Lock()
+	relay := b.relay
+	b.relay = nil
+	b.mu.Unlock()
+	if relay != nil {
+		relay.Close()
+	}
+}
+
+// teach runs a teacher until the returned function is called.
+func teach(t *testing.T, url string) (stop func()) {
+	t.Helper()
+	l, err := testbench.Lesson()
+	if err != nil {
+		t.Fatal(err)
+	}
+	teacher, err := peer.NewTeacher(peer.Config{URL: url, Lesson: "music-3"}, l, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { // ends with ctx
+		defer close(done)
+		_ = teacher.Run(ctx)
+	}()
+	var once sync.Once
+	stop = func() { once.Do(func() { cancel(); <-done }) }
+	t.Cleanup(stop)
+	return stop
+}
+
+// page is window.tongke.
+type page struct {
+	State  string `json:"state"`
+	Frames struct{ Teacher, Board int }
+	Audio  struct{ Concealed, Total float64 }
+	Words  string
+}
+
+func look(t *testing.T, tab *browser.Tab) page {
+	t.Helper()
+	return eval[page](t, tab, `({state: tongke.state, frames: tongke.frames, audio: tongke.audio, words: document.getElementById("words").textContent})`)
+}
+
+func until(t *testing.T, tab *browser.Tab, within time.Duration, what string, ok func(page) bool) page {
+	t.Helper()
+	var p page
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if p = look(t, tab); ok(p) {
+			return p
+		}
+	}
+	t.Fatalf("not within %v: %s; the page is %+v", within, what, p)
+	return p
+}
+
+func is(state string) func(page) bool { return func(p page) bool { return p.State == state } }
+
+// shot keeps a screenshot in $SCREENS for a person to look at, if that is set.
+func shot(t *testing.T, tab *browser.Tab, name string) {
+	t.Helper()
+	dir := os.Getenv("SCREENS")
+	if dir == "" {
+		return
+	}
+	png, err := browser.Run(tab, chromedp.CaptureScreenshot())
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
+}
+
+func TestClassPageShowsAndSoundsTheLesson(t *testing.T) {
+	tab := start(t)
+	b := newBox(t)
+	must(t, tab.Do(chromedp.EmulateViewport(1920, 1080), chromedp.Navigate(b.URL+"/class/music-3#token=secret")))
+	until(t, tab, 5*time.Second, "waits for the teacher", is("wait.teacher"))
+	shot(t, tab, "wait")
+	stopTeacher := teach(t, b.URL)
+	p := until(t, tab, 10*time.Second, "live", is("live"))
+	if p.Words != "正在上课" {
+		t.Errorf("it says %q", p.Words)
+	}
+	judge(t, tab, 4*time.Second)
+	shot(t, tab, "live")
+	if address := eval[string](t, tab, `location.href`); address != b.URL+"/class/music-3" {
+		t.Errorf("the address still is %s", address)
+	}
+	if eval[bool](t, tab, `document.documentElement.scrollHeight > innerHeight || document.documentElement.scrollWidth > innerWidth`) {
+		t.Error("the page scrolls")
+	}
+	stopTeacher()
+	until(t, tab, 5*time.Second, "teacher.down", is("teacher.down"))
+	shot(t, tab, "teacher-down")
+	teach(t, b.URL)
+	until(t, tab, 10*time.Second, "live again", is("live"))
+	b.stop()
+	until(t, tab, 5*time.Second, "box.restart", is("box.restart"))
+	shot(t, tab, "box-restart")
+	b.start(t)
+	frames := look(t, tab).Frames
+	until(t, tab, 10*time.Second, "pictures from the restarted box", func(p page) bool { return p.Frames.Teacher > frames.Teacher+5 })
+	until(t, tab, 5*time.Second, "live at last", is("live"))
+	must(t, tab.Do(chromedp.EmulateViewport(390, 844)))
+	time.Sleep(300 * time.Millisecond)
+	shot(t, tab, "phone")
+	must(t, tab.Do(chromedp.EmulateViewport(1366, 768)))
+	time.Sleep(300 * time.Millisecond)
+	shot(t, tab, "laptop")
+}
+
+// judge reads what the page draws and sounds for a while: stamps that advance, and a voice.
+func judge(t *testing.T, tab *browser.Tab, span time.Duration) {
+	t.Helper()
+	before := look(t, tab)
+	must(t, browser.ReadStamps(tab, map[string]string{"teacher": "#teacher video", "board": "#board video"}))
+	time.Sleep(span)
+	for name, want := range map[string]struct {
+		fps float64
+		bit uint32
+	}{"teacher": {30, 0}, "board": {12, lesson.StampBoard}} {
+		s, err := browser.StampsOf(tab, name)
+		must(t, err)
+		t.Logf("%s: %d drawn, %d read, %d distinct, longest pause %.0f ms, %d px wide", name, s.Drawn, s.Read, s.Distinct, s.Longest, s.Width)
+		// Half of the frame rate: a busy machine draws fewer.
+		if float64(s.Distinct) < want.fps*span.Seconds()/2 || s.Read < s.Drawn*95/100 || s.Last&lesson.StampBoard != want.bit {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	after := look(t, tab)
+	total, concealed := after.Audio.Total-before.Audio.Total, after.Audio.Concealed-before.Audio.Concealed
+	t.Logf("voice: %v of %v samples concealed", concealed, total)
+	if total < 48000*span.Seconds()/2 || concealed > total*0.05 {
+		t.Errorf("voice: %v of %v samples concealed in %v", concealed, total, span)
+	}
+}
