@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -64,11 +65,12 @@ func (s *Server) send(ctx context.Context, x *session, sdp string, _ *offer) (pe
 	life.set(p)
 	slots := p.Slots()
 	sources := assign(slots)
-	for i := range slots {
-		if _, ok := slots[i].PayloadTypes[lesson]; sources[i] != "" && slots[i].Kind == track.Video && lesson != codec.None && !ok {
-			_ = p.Close()
-			return nil, "", mismatch(lesson)
-		}
+	if i := slices.Index(sources, track.Teacher); i >= 0 {
+		x.shows = slots[i].PayloadTypes
+	}
+	if x.blind(lesson) {
+		_ = p.Close()
+		return nil, "", mismatch(lesson)
 	}
 	sub, err := s.cfg.Relay.Subscribe(relay.SubscriberConfig{Name: x.id[:6], Slots: slots})
 	if err != nil {

@@ -46,7 +46,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // route finds the resource by its path. No path is ever redirected: RFC 9725 §4.5 forbids 301 and 302.
 func (s *Server) route(w http.ResponseWriter, r *http.Request) error {
-	part := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	part := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	if len(part) < 2 || len(part) > 3 || (part[0] != "whip" && part[0] != "whep") {
 		return refuse(http.StatusNotFound, "not-found", "POST to /whip/{lesson} or /whep/{lesson}")
 	}
@@ -252,14 +252,22 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, publish bool, le
 	h := w.Header()
 	h.Set("Content-Type", typeSDP)
 	// A relative reference (RFC 9110 §10.2.2) stays right behind proxies.
-	h.Set("Location", r.URL.EscapedPath()+"/"+x.id)
+	h.Set("Location", x.path())
 	h.Set("ETag", x.etag)
 	h.Set("Accept-Patch", typeFragment)
 	s.link(h, r)
 	w.WriteHeader(http.StatusCreated)
 	// A client that is gone by now never connects, and sweep ends the session.
-	_, _ = io.WriteString(w, answer)
+	_, _ = io.WriteString(w, muxOnly(answer))
 	return nil
+}
+
+// muxOnly adds what RFC 9725 §4.4.1 wants beyond WebRTC: each m-line says that RTCP never has a port of its own (RFC 8858 §3).
+func muxOnly(sdp string) string {
+	if strings.Contains(sdp, "a=rtcp-mux-only\r\n") {
+		return sdp
+	}
+	return strings.ReplaceAll(sdp, "a=rtcp-mux\r\n", "a=rtcp-mux\r\na=rtcp-mux-only\r\n")
 }
 
 func (s *Server) newSession(r *http.Request, publish bool, lesson, source string, g Grant) *session {
@@ -352,6 +360,7 @@ func read(w http.ResponseWriter, r *http.Request, limit int64, code string) (str
 	// Tests' recorders have no deadline; real connections do.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readWithin))
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):

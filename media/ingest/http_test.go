@@ -66,6 +66,7 @@ func TestStatusOfRequests(t *testing.T) {
 		header       [2]string // must be there
 	}{
 		{name: "whip", method: "POST", path: "/whip/physics", auth: pub, typ: typeSDP, body: chromium, status: 201},
+		{name: "whip with a slash", method: "POST", path: "/whip/p5/", auth: pub, typ: typeSDP, body: chromium, status: 201},
 		{name: "whip lax type", method: "POST", path: "/whip/p1", auth: pub, typ: "Application/SDP; charset=utf-8", body: chromium, status: 201},
 		{name: "whip board", method: "POST", path: "/whip/physics?source=board", auth: pub, typ: typeSDP, body: chromium, status: 201},
 		{name: "whip pupils", method: "POST", path: "/whip/physics?source=pupils", auth: pub, typ: typeSDP, body: chromium, status: 201},
@@ -97,7 +98,7 @@ func TestStatusOfRequests(t *testing.T) {
 		{name: "whip HEAD", method: "HEAD", path: "/whip/math", status: 204},
 		{name: "whip OPTIONS", method: "OPTIONS", path: "/whip/math", status: 200, header: [2]string{"Accept-Post", typeSDP}},
 		{name: "whip bad lesson", method: "POST", path: "/whip/Math%21", auth: pub, typ: typeSDP, body: chromium, status: 404, code: "lesson-unknown"},
-		{name: "whip no lesson", method: "POST", path: "/whip/", auth: pub, typ: typeSDP, body: chromium, status: 404, code: "lesson-unknown"},
+		{name: "whip no lesson", method: "POST", path: "/whip/", auth: pub, typ: typeSDP, body: chromium, status: 404, code: "not-found"},
 		{name: "deep path", method: "POST", path: "/whip/a/b/c", auth: pub, typ: typeSDP, body: chromium, status: 404, code: "not-found"},
 
 		{name: "whep", method: "POST", path: "/whep/math", auth: sub, typ: typeSDP, body: watch, status: 201},

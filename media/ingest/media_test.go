@@ -520,6 +520,22 @@ func TestCodecOfTheLesson(t *testing.T) {
 	}
 }
 
+func TestWatchedBeforeTheCodecWasKnown(t *testing.T) {
+	b := newBox(t)
+	c := newClient(t, nil)
+	c.token = "sub-a"
+	h264 := strings.ReplaceAll(load(t, "obs-publish.sdp"), "sendonly", "recvonly")
+	r := c.request("POST", b.url+"/whep/math", typeSDP, h264)
+	expect(t, r, 201, "")
+	both := c.request("POST", b.url+"/whep/math", typeSDP, load(t, "firefox-watch.sdp"))
+	pub := newClient(t, nil)
+	pub.publish(webrtc.MimeTypeVP8, false)
+	pub.dial(b, "/whip/math", "pub-a", false)
+	eventually(t, func() bool { return b.Subscribers("math") == 1 })
+	expect(t, c.request("GET", b.url+r.Header.Get("Location"), "", ""), 410, "codec-mismatch")
+	expect(t, c.request("GET", b.url+both.Header.Get("Location"), "", ""), 204, "")
+}
+
 func TestBFramesEndThePublication(t *testing.T) {
 	b := newBox(t)
 	pub := newClient(t, nil)
@@ -559,7 +575,7 @@ func TestForeignOffers(t *testing.T) {
 	} {
 		r := c.request("POST", b.url+f.path, typeSDP, load(t, f.file))
 		body := text(t, r)
-		if r.StatusCode != 201 || strings.Count(body, "\nm=") != 2 || strings.Contains(body, "m=video 0 ") || !strings.Contains(body, "a=candidate:") {
+		if r.StatusCode != 201 || strings.Count(body, "\nm=") != 2 || strings.Count(body, "a=rtcp-mux-only\r\n") != 2 || strings.Contains(body, "m=video 0 ") || !strings.Contains(body, "a=candidate:") {
 			t.Errorf("%s: %d\n%s", f.file, r.StatusCode, body)
 		}
 	}

@@ -44,7 +44,14 @@ func (p *problem) retry(d time.Duration) *problem {
 	return p
 }
 
-// write answers with err. What is not a *problem is the box's own fault: 500, and the caller logs it.
+// gone is p as the end of a session that there was (410).
+func (p *problem) gone() *problem {
+	out := *p
+	out.status = http.StatusGone
+	return &out
+}
+
+// writeProblem answers with err. What is not a *problem is the box's own fault: 500, and the caller logs it.
 func writeProblem(w http.ResponseWriter, err error) {
 	var p *problem
 	if !errors.As(err, &p) {

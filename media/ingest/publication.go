@@ -52,7 +52,7 @@ func (p *publication) track(in *rtc.Incoming) {
 	case errors.As(err, &conflict):
 		// Two publishers began at once, before the lesson had a codec.
 		p.x.log.Warn("publisher has another codec than the lesson", "err", err)
-		p.server.endLater(p.x, "codec mismatch", mismatch(conflict.Have))
+		p.server.endLater(p.x, endCodec, mismatch(conflict.Have).gone())
 	case err != nil:
 		p.x.log.Error("publish", "err", err)
 		p.server.endLater(p.x, "relay refused", nil)

@@ -9,6 +9,10 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"tongke/media/codec"
+	"tongke/media/relay"
+	"tongke/media/track"
 )
 
 // sweepEvery is how often sessions are looked at whose time may be over.
@@ -30,6 +34,9 @@ type Server struct {
 	dial dialer
 	wake chan struct{}  // 1: a session wants to be looked at
 	wg   sync.WaitGroup // closes in flight
+
+	news   sync.Mutex             // never held for long: the relay's goroutine takes it
+	codecs map[string]codec.Codec // of lessons that have got one since the last sweep
 
 	mu         sync.Mutex
 	resources  map[string]*session // by resource id; a replaced or ended session is not in it
@@ -66,12 +73,14 @@ func newServer(cfg Config, d dialer) *Server {
 		sessions:   map[*session]struct{}{},
 		publishers: map[seat]*session{},
 		gone:       map[string]departed{},
+		codecs:     map[string]codec.Codec{},
 		dial:       d,
 	}
 }
 
 // Run ends sessions whose time is over, until ctx ends; then it ends all of them, and returns when they have.
 func (s *Server) Run(ctx context.Context) error {
+	defer s.cfg.Relay.Watch(s.sourceChanged)()
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
@@ -88,6 +97,32 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
+// sourceChanged notes which codec a lesson has got; it is called from the relay's goroutine. Who came before the first publisher may
+// find that it cannot decode what came: that session ends with the reason, and the client learns it by asking again.
+func (s *Server) sourceChanged(e relay.SourceEvent) {
+	if e.Gone || e.Info.Kind != track.Video {
+		return
+	}
+	s.news.Lock()
+	s.codecs[e.Info.Key.Lesson] = e.Info.Codec
+	s.news.Unlock()
+	s.poke()
+}
+
+// dropBlind ends the subscribers that cannot decode what their lesson has got since the last sweep.
+func (s *Server) dropBlind() {
+	s.news.Lock()
+	codecs := s.codecs
+	s.codecs = map[string]codec.Codec{}
+	s.news.Unlock()
+	if len(codecs) == 0 {
+		return
+	}
+	for _, x := range s.matching(func(x *session) bool { return x.blind(codecs[x.lesson]) }) {
+		s.endLater(x, endCodec, mismatch(codecs[x.lesson]).gone())
+	}
+}
+
 // poke asks Run for a sweep now.
 func (s *Server) poke() {
 	select {
@@ -96,8 +131,9 @@ func (s *Server) poke() {
 	}
 }
 
-// sweep ends what is dead, late or replaced, and forgets old reasons.
+// sweep ends what is dead, late, replaced or blind, and forgets old reasons.
 func (s *Server) sweep(now time.Time) {
+	s.dropBlind()
 	s.mu.Lock()
 	var dead []*session
 	var why []string

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"tongke/media/codec"
 	"tongke/media/rtc"
 )
 
@@ -26,7 +27,8 @@ const (
 	endReplaced = "replaced by the same token"
 	endNever    = "never connected"
 	endLost     = "connection lost"
-	endClosed   = "connection closed by the other end"
+	endClosed   = "connection closed by the client"
+	endCodec    = "codec mismatch"
 )
 
 // Rates of PATCH that no honest client reaches: a browser sends one or two fragments a connection, and restarts ICE when its network changes.
@@ -48,7 +50,8 @@ type session struct {
 	poke    func() // asks the server for a sweep
 	media   media
 	created time.Time
-	frame   string // what a fragment of this end holds beside credentials and candidates
+	frame   string                // what a fragment of this end holds beside credentials and candidates
+	shows   map[codec.Codec]uint8 // of a subscriber that asked for pictures: what it can decode
 
 	patching sync.Mutex // one PATCH at a time; never held together with mu by others
 	patches  bucket     // under patching
@@ -78,6 +81,14 @@ func (x *session) seat() seat {
 	return seat{x.lesson, x.source}
 }
 
+// path is the resource's address on this box.
+func (x *session) path() string {
+	if x.publish {
+		return "/whip/" + x.lesson + "/" + x.id
+	}
+	return "/whep/" + x.lesson + "/" + x.id
+}
+
 func newEtag() string { return `"` + random(10) + `"` }
 
 // open gives the session its connection, before anybody else knows the session.
@@ -104,6 +115,12 @@ func (x *session) close() {
 			x.log.Debug("peer close", "err", err)
 		}
 	}
+}
+
+// blind reports whether a subscriber asked for pictures and cannot decode the lesson's.
+func (x *session) blind(lesson codec.Codec) bool {
+	_, ok := x.shows[lesson]
+	return x.shows != nil && lesson != codec.None && !ok
 }
 
 // setConnected is told by the peer whether packets can pass.

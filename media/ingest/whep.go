@@ -26,6 +26,10 @@ func (s *Server) watch(ctx context.Context, x *session, sdp string, o *offer) (s
 	if err := s.admit(x); err != nil {
 		return "", err
 	}
+	if lesson := s.cfg.Relay.LessonCodec(x.lesson); x.blind(lesson) { // got a codec while the offer was in work
+		s.end(x, endCodec, nil)
+		return "", mismatch(lesson)
+	}
 	x.log.Info("subscriber joined")
 	return answer, nil
 }
