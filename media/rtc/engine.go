@@ -35,11 +35,6 @@ const (
 	// dtlsResend is the first resend of a lost handshake message. pion's second is a long time for someone who joins a lesson.
 	dtlsResend = 300 * time.Millisecond
 
-	// tcpWriteBuffer bounds what waits for a TCP peer that stops reading; past it packets are dropped, so nobody else waits. Bytes; about
-	// 1.5 s of a 2.5 Mb/s stream.
-	tcpWriteBuffer = 512 << 10
-	tcpReadBuffer  = 64 // packets
-
 	// sctpResend is the longest wait before a lost message is sent again: a link that was cut must not stay silent after it is back.
 	sctpResend = time.Second
 )
@@ -142,10 +137,12 @@ func (e *Engine) openMuxes() {
 	e.udp = udp.NewMux(e.cfg.UDP)
 	if e.cfg.TCP != nil {
 		e.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
-			Listener:        e.cfg.TCP,
-			Logger:          log.NewLogger("tcp"),
-			ReadBufferSize:  tcpReadBuffer,
-			WriteBufferSize: tcpWriteBuffer,
+			Listener:                     newListener(e.cfg.TCP),
+			Logger:                       log.NewLogger("tcp"),
+			ReadBufferSize:               tcpReadBuffer,
+			WriteBufferSize:              tcpWriteBuffer,
+			FirstStunBindTimeout:         tcpFirst,
+			AliveDurationForConnFromStun: tcpFirst,
 		})
 	}
 }
