@@ -71,7 +71,15 @@ func New(drop Drop) (*Relay, error) {
 }
 
 // ServeHTTP implements http.Handler.
-func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) { r.mux.ServeHTTP(w, req) }
+func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	w.Header().Set("Access-Control-Allow-Origin", "*") // the page that measures has an origin of its own
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	w.Header().Set("Access-Control-Expose-Headers", "Location")
+	if req.Method == http.MethodOptions {
+		return
+	}
+	r.mux.ServeHTTP(w, req)
+}
 
 // Close ends all connections, as a box that stops.
 func (r *Relay) Close() {
@@ -97,10 +105,10 @@ func (r *Relay) serve(w http.ResponseWriter, req *http.Request, prepare func(pc 
 		return
 	}
 	answer, err := func() (string, error) {
-		if err := prepare(pc, req.URL.Query().Get("source")); err != nil {
+		if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(offer)}); err != nil {
 			return "", err
 		}
-		if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(offer)}); err != nil {
+		if err := prepare(pc, req.URL.Query().Get("source")); err != nil {
 			return "", err
 		}
 		a, err := pc.CreateAnswer(nil)
@@ -192,7 +200,7 @@ var errEarly = errors.New("not everything is published yet")
 func (r *Relay) watch(pc *webrtc.PeerConnection, _ string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, t := range r.tracks {
+	for i, t := range r.tracks[:min(len(r.tracks), len(pc.GetTransceivers()))] { // who offers two places wants no board
 		if t == nil {
 			return errEarly
 		}
