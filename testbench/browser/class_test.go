@@ -16,6 +16,7 @@ import (
 	"tongke/testbench"
 	"tongke/testbench/browser"
 	"tongke/testbench/lesson"
+	"tongke/testbench/onebox"
 	"tongke/testbench/peer"
 	"tongke/testbench/peer/bare"
 )
@@ -229,4 +230,22 @@ func judge(t *testing.T, tab *browser.Tab, span time.Duration) {
 	if total < 48000*span.Seconds()/2 || concealed > total*0.05 {
 		t.Errorf("voice: %v of %v samples concealed in %v", concealed, total, span)
 	}
+}
+
+// The same page on the product's own relay instead of a bare one.
+func TestClassPageOnTheRelay(t *testing.T) {
+	tab := start(t)
+	b, err := onebox.Start(nil)
+	must(t, err)
+	t.Cleanup(func() { _ = b.Close() })
+	teach(t, b.URL)
+	time.Sleep(time.Second)
+	must(t, tab.Do(chromedp.EmulateViewport(1920, 1080), chromedp.Navigate(b.URL+"/class/music-3?lang=en")))
+	opened := time.Now()
+	p := until(t, tab, 10*time.Second, "live", is("live"))
+	t.Logf("live %v after the page was loaded", time.Since(opened).Round(time.Millisecond))
+	if p.Words != "Lesson in progress" {
+		t.Errorf("it says %q", p.Words)
+	}
+	judge(t, tab, 4*time.Second)
 }

@@ -65,6 +65,7 @@ function readStamps(selectors) {
 				if (video !== watched) {
 					return;
 				}
+				const at = performance.timeOrigin + performance.now();
 				s.drawn++;
 				s.width = meta.width;
 				const value = read(video);
@@ -77,7 +78,7 @@ function readStamps(selectors) {
 						s.distinct++;
 						s.last = value;
 						s.at = now;
-						s.samples.push([value, performance.timeOrigin + performance.now()]);
+						s.samples.push([value, at]);
 						if (s.samples.length > 2000) {
 							s.samples.shift();
 						}
