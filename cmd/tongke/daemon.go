@@ -4,18 +4,21 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
 	"tongke/device/identity"
+	"tongke/media/cascade"
+	"tongke/media/ingest"
 	"tongke/media/relay"
+	"tongke/media/rtc"
 	"tongke/media/udp"
+	"tongke/signaling/auth"
+	"tongke/signaling/lesson"
+	"tongke/signaling/protocol"
 	"tongke/signaling/store"
 )
 
@@ -26,13 +29,23 @@ type daemon struct {
 	con *console
 	log *slog.Logger
 
-	store *store.Store
-	box   *identity.Box
-	ends  []endpoint
-	local net.Listener
-	at    addresses
+	store    *store.Store
+	box      *identity.Box
+	auth     *auth.Auth
+	registry *lesson.Registry
+	lessons  lessons
+	ends     []endpoint
+	splits   []*udp.Splitter // of ends
+	local    net.Listener
+	at       addresses
 
-	relay *relay.Relay
+	relay  *relay.Relay
+	engine *rtc.Engine
+	node   *cascade.Node
+	ingest *ingest.Server
+	seen   chan string       // ids of children that came or went
+	down   map[string]func() // by box id: ends the lesson channel to it
+
 	parts *parts
 	ready atomic.Bool
 }
@@ -87,23 +100,93 @@ func openStore(dir string) (*store.Store, error) {
 // start runs all parts, those that others lean on first, and returns when the box answers.
 func (d *daemon) start() error {
 	conns := make(batchers, len(d.ends))
+	d.splits = make([]*udp.Splitter, len(d.ends))
 	for i, e := range d.ends {
 		conns[i] = e.udp
+		d.splits[i] = udp.Split(e.tcp)
 	}
 	d.relay = relay.New(relay.Config{Log: d.log.With("part", "relay"), Batch: conns})
-	d.parts.start("relay", d.relay.Run)
-
-	h := d.handler()
-	for _, e := range d.ends {
-		d.parts.start("https "+e.tcp.Addr().String(), serve(newServer(h, d.log), tls.NewListener(e.tcp, d.box.ServerTLS())))
+	if err := d.build(); err != nil {
+		return err
 	}
-	d.parts.start("http "+d.at.Local, serve(newServer(h, d.log), d.local))
+	d.parts.start("relay", d.relay.Run)
+	d.relay.Watch(d.lessons.source)
+	d.parts.start("engine", untilDone(d.engine.Close))
+	d.parts.start("lessons", d.registry.Run)
+	d.parts.start("children", d.noteChildren)
+	d.parts.start("uplinks", d.node.Run)
+	d.parts.start("ingest", d.ingest.Run)
+	if err := d.useParent(); err != nil {
+		return err
+	}
+	public, local, err := d.handlers()
+	if err != nil {
+		return err
+	}
+	for i, s := range d.splits {
+		at := d.at.Listen[i]
+		d.parts.start("split "+at, s.Run)
+		d.parts.start("https "+at, serve(newServer(public, d.log), tls.NewListener(s.TLS(), d.box.ServerTLS())))
+	}
+	d.parts.start("http "+d.at.Local, serve(newServer(local, d.log), d.local))
 	if err := d.at.write(d.dir); err != nil {
 		return err
 	}
 	d.parts.start("watchdog", watchdog(func() { d.relay.Stats() }, d.log))
 	d.ready.Store(true)
 	return nil
+}
+
+// build makes the parts that lean on the relay and on each other.
+func (d *daemon) build() (err error) {
+	meta, err := d.store.EnsureMeta()
+	if err != nil {
+		return dataFault(d.dir, err)
+	}
+	place := func() (string, string) {
+		m, err := d.store.Meta()
+		if err != nil {
+			d.log.Error("place of this box not read", "err", err)
+		}
+		return m.CampusID, m.Classroom
+	}
+	if d.auth, err = auth.New(d.store, auth.Config{BoxID: d.box.ID(), Place: place}); err != nil {
+		return dataFault(d.dir, err)
+	}
+	if d.registry, err = lesson.New(d.store, lesson.Config{Box: d.box.ID(), Log: d.log.With("part", "lesson")}); err != nil {
+		return dataFault(d.dir, err)
+	}
+	d.lessons = lessons{d.registry, d.store}
+	if d.engine, err = rtc.New(rtc.Config{UDP: d.ends[0].udp, TCP: d.splits[0].ICE(), Log: d.log.With("part", "rtc")}); err != nil {
+		return err
+	}
+	d.seen, d.down = make(chan string, 64), map[string]func(){}
+	if d.node, err = d.newNode(meta); err != nil {
+		return err
+	}
+	d.ingest = ingest.New(ingest.Config{
+		Engine: d.engine, Relay: d.relay, Box: d.box.ID(),
+		Authorize: d.authorize,
+		Lessons:   d.lessons,
+		Limits:    ingest.DefaultLimits(),
+		Log:       d.log.With("part", "ingest"),
+	})
+	d.registry.Watch(func(l lesson.Lesson) {
+		if l.State == protocol.Ended {
+			d.ingest.CloseLesson(l.ID)
+			d.relay.EndLesson(l.ID)
+		}
+		d.node.Refresh() // who may see it may have changed
+	})
+	return nil
+}
+
+// untilDone makes a part of what only has to be closed.
+func untilDone(end func() error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		<-ctx.Done()
+		return end()
+	}
 }
 
 // close ends all parts and reports whether each did in time. The order, and why: first the pages and uplinks are told and cut, so that
@@ -137,35 +220,3 @@ func (d *daemon) closeStore() {
 }
 
 func (d *daemon) name() string { return d.box.DefaultName() }
-
-// handler is everything over HTTP that belongs to no part.
-func (d *daemon) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
-		defer cancel()
-		alive := make(chan struct{})
-		go func() { d.relay.Stats(); close(alive) }() // ends when the relay answers or has ended
-		select {
-		case <-alive:
-			fmt.Fprintln(w, "ok")
-		case <-ctx.Done():
-			http.Error(w, "relay does not answer", http.StatusServiceUnavailable)
-		}
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !d.ready.Load() {
-			http.Error(w, "not ready", http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
-	mux.Handle("GET /metrics", metricsHandler(figures{
-		relay:        d.relay.Stats,
-		links:        func() []linkFigures { return nil },
-		participants: func() map[string]int { return nil },
-	}))
-	return mux
-}
-
-var _ udp.Options
