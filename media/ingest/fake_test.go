@@ -86,9 +86,6 @@ func (l *fakeLessons) Exists(ctx context.Context, id string) (bool, error) {
 		l.mu.Lock()
 		return false, ctx.Err()
 	}
-	if id == "broken" {
-		return false, errors.New("database is closed")
-	}
 	return l.known[id], nil
 }
 
@@ -96,6 +93,8 @@ func (l *fakeLessons) CreateByWHIP(_ context.Context, id string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch id {
+	case "broken":
+		return errors.New("database is closed")
 	case "over":
 		return ErrLessonEnded
 	case "closed":

@@ -36,11 +36,12 @@ type Grant struct {
 
 // Lessons is what must be known of lessons. Its methods may be called from many goroutines.
 type Lessons interface {
-	// Exists tells whether the lesson is known here or at a parent. ctx ends after two seconds.
+	// Exists tells whether the lesson is known here or at a parent, and has not ended. ctx ends after two seconds, here and below.
 	Exists(ctx context.Context, lesson string) (bool, error)
-	// CreateByWHIP makes the lesson that a publisher has named. It may return ErrForbidden or ErrLessonEnded.
+	// CreateByWHIP makes the lesson that a publisher has named, unless it is known. It may return ErrForbidden or ErrLessonEnded.
 	CreateByWHIP(ctx context.Context, lesson string) error
-	// PublisherJoined and PublisherLeft frame the time in which a publisher holds a source of the lesson.
+	// PublisherJoined and PublisherLeft frame the time in which somebody holds a source of the lesson; they alternate. The first may come
+	// before CreateByWHIP. They must not wait for the Server.
 	PublisherJoined(lesson, source string)
 	PublisherLeft(lesson, source string)
 }
@@ -62,7 +63,7 @@ type Limits struct {
 }
 
 // DefaultLimits are for one box of a school. pion calls a connection lost 5 s after the last sign of life, so LostFor 10 s lets a
-// radio hiccup of some seconds pass and ends a dead session 15 s after it died.
+// radio hiccup of some seconds pass and ends a dead session within 20 s.
 func DefaultLimits() Limits {
 	return Limits{
 		Publishers:    64,

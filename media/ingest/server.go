@@ -35,6 +35,9 @@ type Server struct {
 	wake chan struct{}  // 1: a session wants to be looked at
 	wg   sync.WaitGroup // closes in flight
 
+	telling sync.Mutex
+	told    map[seat]bool // seats that lessons know to be held
+
 	news   sync.Mutex             // never held for long: the relay's goroutine takes it
 	codecs map[string]codec.Codec // of lessons that have got one since the last sweep
 
@@ -74,6 +77,7 @@ func newServer(cfg Config, d dialer) *Server {
 		publishers: map[seat]*session{},
 		gone:       map[string]departed{},
 		codecs:     map[string]codec.Codec{},
+		told:       map[seat]bool{},
 		dial:       d,
 	}
 }
@@ -177,9 +181,26 @@ func (s *Server) close(x *session, reason string) {
 	defer s.wg.Done()
 	x.close()
 	if x.publish {
-		s.cfg.Lessons.PublisherLeft(x.lesson, x.source)
+		s.tell(x.seat())
 	}
 	x.log.Info("session ended", "reason", reason)
+}
+
+// tell lets the lesson know whether a seat is held, if that is news. A return of the same token is none.
+func (s *Server) tell(k seat) {
+	s.telling.Lock() // held during the call: joined and left must arrive in their order
+	defer s.telling.Unlock()
+	s.mu.Lock()
+	held := s.publishers[k] != nil
+	s.mu.Unlock()
+	switch {
+	case held && !s.told[k]:
+		s.told[k] = true
+		s.cfg.Lessons.PublisherJoined(k.lesson, k.source)
+	case !held && s.told[k]:
+		delete(s.told, k)
+		s.cfg.Lessons.PublisherLeft(k.lesson, k.source)
+	}
 }
 
 // remove takes x out of all tables and counts its closing into s.wg. It reports false when somebody else has done it, who then also

@@ -12,30 +12,28 @@ func (s *Server) publish(ctx context.Context, x *session, sdp string, o *offer) 
 	if err := o.published(x.source); err != nil {
 		return "", err
 	}
-	known, err := s.exists(ctx, x.lesson)
-	if err != nil {
-		return "", fmt.Errorf("ask for lesson %s: %w", x.lesson, err)
-	}
 	p, answer, err := s.dial.receive(ctx, x, sdp, o)
 	if err != nil {
 		return "", err
 	}
 	x.open(p, o.ufrag, answer)
-	if !known {
-		if err := s.createLesson(ctx, x.lesson); err != nil {
-			return "", err
-		}
-	}
-	s.cfg.Lessons.PublisherJoined(x.lesson, x.source) // before admit: from then on the session may end
 	if err := s.admit(x); err != nil {
-		s.cfg.Lessons.PublisherLeft(x.lesson, x.source)
+		return "", err
+	}
+	// The lesson hears of its publisher first: one that a publisher has made ends when nobody publishes.
+	s.tell(x.seat())
+	if err := s.openLesson(ctx, x.lesson); err != nil {
+		s.end(x, "lesson refused", nil)
 		return "", err
 	}
 	x.log.Info("publisher joined")
 	return answer, nil
 }
 
-func (s *Server) createLesson(ctx context.Context, lesson string) error {
+func (s *Server) openLesson(ctx context.Context, lesson string) error {
+	// A client that hangs up meanwhile must not look like a parent that does not know the lesson.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), existWithin)
+	defer cancel()
 	err := s.cfg.Lessons.CreateByWHIP(ctx, lesson)
 	switch {
 	case errors.Is(err, ErrForbidden):
@@ -43,7 +41,7 @@ func (s *Server) createLesson(ctx context.Context, lesson string) error {
 	case errors.Is(err, ErrLessonEnded):
 		return refuse(http.StatusConflict, "lesson-ended", "lesson %s has ended; publish under another id", lesson)
 	case err != nil:
-		return fmt.Errorf("create lesson %s: %w", lesson, err)
+		return fmt.Errorf("open lesson %s: %w", lesson, err)
 	}
 	return nil
 }
