@@ -65,15 +65,7 @@ func openDaemon(cfg Config, dir string, con *console, log *slog.Logger) (_ *daem
 	if d.store, err = openStore(dir); err != nil {
 		return nil, err
 	}
-	meta, err := d.store.Meta()
-	if err != nil {
-		return nil, dataFault(dir, err)
-	}
-	name := meta.BoxName
-	if name == "" {
-		name = cfg.Box.Name
-	}
-	if d.box, err = identity.Open(dir, name); err != nil {
+	if d.box, err = openBox(dir, d.store, cfg); err != nil {
 		return nil, dataFault(dir, err)
 	}
 	if d.ends, err = listenAll(cfg.Listen, log); err != nil {
@@ -219,4 +211,11 @@ func (d *daemon) closeStore() {
 	}
 }
 
-func (d *daemon) name() string { return d.box.DefaultName() }
+// name is what the box is called now; joining may change it.
+func (d *daemon) name() string {
+	meta, err := d.store.Meta()
+	if err != nil {
+		d.log.Error("name of this box not read", "err", err)
+	}
+	return boxName(d.box, meta, d.cfg)
+}

@@ -59,8 +59,18 @@ func listenFault(network, addr string, err error) *fault {
 	return f
 }
 
-// dataFault says why the data directory cannot be used. Unknown errors pass unchanged.
+// dataFault says why the data directory cannot be used.
 func dataFault(dir string, err error) error {
+	told := diskFault(dir, err)
+	var f *fault
+	if err == nil || errors.As(told, &f) {
+		return told
+	}
+	return fmt.Errorf("data directory %s: %w", dir, err)
+}
+
+// diskFault tells the faults of disks; other errors pass unchanged.
+func diskFault(dir string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -79,7 +89,7 @@ func dataFault(dir string, err error) error {
 		f.en = fmt.Sprintf("the data directory %s is not a directory; choose another with --data", dir)
 		f.zh = fmt.Sprintf("%s 不是目录，请用 --data 换一个", dir)
 	default:
-		return fmt.Errorf("data directory %s: %w", dir, err)
+		return err
 	}
 	return f
 }

@@ -15,9 +15,14 @@ import (
 
 // commands is the command line. A command's Run gets the console bound below.
 type commands struct {
-	Run     runCmd     `cmd:"" help:"Run this box (the daemon). 运行本机服务。"`
-	Check   checkCmd   `cmd:"" help:"Check the configuration file. 检查配置文件。"`
-	Version versionCmd `cmd:"" help:"Print version and build. 显示版本。"`
+	Run      runCmd      `cmd:"" help:"Run this box (the daemon). 运行本机服务。"`
+	Check    checkCmd    `cmd:"" help:"Check the configuration file. 检查配置文件。"`
+	Invite   inviteCmd   `cmd:"" help:"Invite a box: print a code for tongke join. 生成邀请码。"`
+	Join     joinCmd     `cmd:"" help:"Bind this box to its parent with a code. 用邀请码加入上级学校。"`
+	Token    tokenCmd    `cmd:"" help:"Make a token for one role in one lesson. 生成某节课某个角色的令牌。"`
+	Password passwordCmd `cmd:"" help:"Set the administrator's password. 设置管理员密码。"`
+	Status   statusCmd   `cmd:"" help:"Ask the running daemon how it is. 查看运行状态。"`
+	Version  versionCmd  `cmd:"" help:"Print version and build. 显示版本。"`
 }
 
 // console is where a command reads and writes.

@@ -18,8 +18,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
-			e.Setenv("STATE_DIRECTORY", "")
+			e.Setenv("STATE_DIRECTORY", filepath.Join(e.WorkDir, "state", "tongke")) // root would use /var/lib otherwise
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
