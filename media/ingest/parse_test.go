@@ -60,8 +60,8 @@ func TestMatches(t *testing.T) {
 		{`"a"`, false, true}, {`a`, false, true}, {`"b", "a"`, false, true}, {`*`, true, true}, {`"*"`, true, true}, {` * `, true, true},
 		{`"b"`, false, false}, {`W/"a"`, false, false}, {``, false, false}, {`,`, false, false}, {`"a`, false, false},
 	} {
-		if any, ok := matches(c.field, `"a"`); any != c.any || ok != c.ok {
-			t.Errorf("matches(%q) = %v, %v", c.field, any, ok)
+		if star, ok := matches(c.field, `"a"`); star != c.any || ok != c.ok {
+			t.Errorf("matches(%q) = %v, %v", c.field, star, ok)
 		}
 	}
 }

@@ -24,8 +24,9 @@ const (
 	maxGone = 256
 )
 
-// maxCreating bounds the offers in work at once: each costs key material, a gathering of candidates, and maybe a question to the parent.
-const maxCreating = 32
+// maxCreating bounds the offers in work at once. One takes about a millisecond, or two seconds if the parent is asked and silent: a whole
+// school that joins at one stroke of the bell must fit.
+const maxCreating = 256
 
 // Server owns all WHIP and WHEP sessions. It is an http.Handler for /whip/ and /whep/. Make it with New, let its owner call Run.
 type Server struct {
@@ -267,7 +268,9 @@ func (s *Server) admissibleLocked(x *session) error {
 	case x.publish && holder != nil && holder.grant.TokenID != x.grant.TokenID:
 		return refuse(http.StatusConflict, "source-taken",
 			"another token publishes %s in lesson %s; end that publication, or publish another source", x.source, x.lesson).retry(5 * time.Second)
-	case s.creating >= maxCreating, holder == nil && now >= most:
+	case s.creating >= maxCreating:
+		return refuse(http.StatusServiceUnavailable, "overloaded", "the box is answering %d other offers; try again", s.creating).retry(time.Second)
+	case holder == nil && now >= most:
 		return refuse(http.StatusServiceUnavailable, "overloaded", "the box has %d sessions of this kind, as many as it may; try again later", now).retry(5 * time.Second)
 	}
 	return nil

@@ -211,14 +211,14 @@ func (x *session) patch(ctx context.Context, ifMatch string, f *fragment) (body,
 	if closed || p == nil {
 		return "", "", refuse(http.StatusNotFound, "session-unknown", "the session has ended; POST a new offer")
 	}
-	any, ok := matches(ifMatch, current)
+	star, ok := matches(ifMatch, current)
 	if !ok {
 		return "", "", refuse(http.StatusPreconditionFailed, "etag-stale", "If-Match names a former ICE session; use the ETag of the last 201 or 200")
 	}
 	if f.ufrag != "" && f.ufrag != ufrag {
 		return x.restart(ctx, p, f, now)
 	}
-	if any && len(f.candidates) == 0 && !f.end {
+	if star && len(f.candidates) == 0 && !f.end {
 		return "", "", refuse(http.StatusConflict, "nothing-to-do", "If-Match: * asks for an ICE restart, but the fragment has no new ice-ufrag and ice-pwd, and no candidates")
 	}
 	return "", "", x.trickle(p, f)
@@ -263,9 +263,9 @@ func (x *session) restart(ctx context.Context, p peer, f *fragment, now time.Tim
 	return x.frame + fragmentOf(local), x.etag, nil
 }
 
-// matches judges an If-Match field (RFC 9110 §13.1.1, strong comparison). any is true for *, which some clients put in quotes as
+// matches judges an If-Match field (RFC 9110 §13.1.1, strong comparison). star is true for *, which some clients put in quotes as
 // the examples of RFC 9725 do.
-func matches(field, current string) (any, ok bool) {
+func matches(field, current string) (star, ok bool) {
 	for tag := range strings.SplitSeq(field, ",") {
 		switch tag = strings.TrimSpace(tag); tag {
 		case "*", `"*"`:
