@@ -498,6 +498,45 @@ func TestOneCodecALesson(t *testing.T) {
 	}
 }
 
+func TestNoListeningClassroomIsTakenForTheTeacher(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t)
+		r.SetTeaching("l", "core")
+		s := &sink{}
+		sub, err := r.Subscribe(SubscriberConfig{Slots: []SlotConfig{{Kind: track.Audio, SSRC: 1, PayloadTypes: map[codec.Codec]uint8{codec.Opus: 111}, Sink: s}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sub.Close()
+		sub.Bind(0, track.Key{Lesson: "l", Source: track.Voice}, BindOptions{})
+		speak := func(u *Up) {
+			b := packet.Get()
+			b.Seq, b.Codec, b.Arrival = 5, codec.Opus, packet.Now()
+			b.SetPayload([]byte{0x78})
+			u.Push(b)
+			synctest.Wait()
+		}
+		voice := func(origin string) *Up {
+			key := track.Key{Lesson: "l", Origin: origin, Source: track.Voice}
+			return publish(t, r, SourceInfo{Key: key, Kind: track.Audio, Codec: codec.Opus}, &maker{}).Up("")
+		}
+		speak(voice("member"))
+		if h, _ := s.got(); len(h) != 0 {
+			t.Fatal("a classroom's microphone was taken for the teacher's")
+		}
+		guest := voice("guest")
+		publish(t, r, SourceInfo{Key: track.Key{Lesson: "l", Origin: "guest", Source: track.Teacher}, Kind: track.Video, Codec: codec.H264}, &maker{})
+		speak(guest)
+		if h, _ := s.got(); len(h) != 1 {
+			t.Errorf("%d packets of the box that shows a teacher, want 1", len(h))
+		}
+		speak(voice("core"))
+		if h, _ := s.got(); len(h) != 2 {
+			t.Errorf("%d packets once the teaching box speaks, want 2", len(h))
+		}
+	})
+}
+
 func TestPrimaryBlockForWhoHasNoRED(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t)

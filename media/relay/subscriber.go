@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -88,7 +89,8 @@ func (s *Subscriber) nextTWCC() uint16 {
 	return s.twcc
 }
 
-// find is the source that a key means now: itself, or for a key without an origin the teaching box's, else the first published.
+// find is the source that a key means now: itself, or for a key without an origin the teaching box's. While that box has none, it is
+// the first other box's that teaches, which means that it shows a teacher or a board: no classroom that only listens is ever meant.
 func (r *Relay) find(k track.Key) *source {
 	if k.Lesson == "" {
 		return nil
@@ -101,11 +103,18 @@ func (r *Relay) find(k track.Key) *source {
 		return s
 	}
 	for _, other := range l.order {
-		if other.Source == k.Source {
+		if other.Source == k.Source && (l.teaching == "" || l.teaches(other.Origin)) {
 			return r.sources[other]
 		}
 	}
 	return nil
+}
+
+// teaches reports whether a box shows a teacher or a board in the lesson.
+func (l *lessonState) teaches(origin string) bool {
+	return slices.ContainsFunc(l.order, func(k track.Key) bool {
+		return k.Origin == origin && (k.Source == track.Teacher || k.Source == track.Board)
+	})
 }
 
 // resolve looks again at the slots of a lesson that named no origin.
