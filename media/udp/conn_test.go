@@ -335,8 +335,31 @@ func TestPacketsDoNotAllocate(t *testing.T) {
 			}
 		}
 		round()
+		round()
 		if n := testing.AllocsPerRun(100, round); n != 0 {
 			t.Errorf("%s: %v allocations in 24 packets", addr, n)
+		}
+	}
+}
+
+func TestMuxedPacketsDoNotAllocate(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	for _, addr := range []string{"127.0.0.1:0", ":0"} {
+		m, peer := NewMux(listen(t, addr)), listen(t, "127.0.0.1:0")
+		c := candidateConn(t, m, "aaaa", "127.0.0.1")
+		to, back := at(peer, "127.0.0.1"), at(m.conn, "127.0.0.1")
+		b, r := make([]byte, 1200), make([]byte, 1500)
+		round := func() {
+			c.WriteToAddrPort(b, to)
+			peer.ReadFromAddrPort(r)
+			peer.WriteToAddrPort(b, back)
+			c.ReadFromAddrPort(r)
+		}
+		round()
+		if n := testing.AllocsPerRun(200, round); n != 0 {
+			t.Errorf("%s: %v allocations in a round", addr, n)
 		}
 	}
 }

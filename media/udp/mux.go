@@ -120,7 +120,7 @@ func (m *Mux) GetConn(ufrag string, addr net.Addr) (net.PacketConn, error) {
 	if !ok {
 		return nil, errAddress
 	}
-	c := newMuxed(m, ufrag, canonical(a.AddrPort()).Addr().WithZone(""))
+	c := newMuxed(m, ufrag, a)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {

@@ -23,8 +23,9 @@ const (
 type muxed struct {
 	mux   *Mux
 	ufrag string
-	local netip.Addr
-	from  netip.Addr // local where the source of a datagram can be chosen, else zero
+	addr  *net.UDPAddr // as the candidate says it
+	local netip.Addr   // its address, as a key
+	from  netip.Addr   // local where the source of a datagram can be chosen, else zero
 
 	ended  atomic.Bool                    // Close was called
 	strays atomic.Bool                    // some remote reached us elsewhere than at local: the Conn's pins know
@@ -45,8 +46,9 @@ var (
 	_ ice.AddrPortReaderWriter = (*muxed)(nil)
 )
 
-func newMuxed(m *Mux, ufrag string, local netip.Addr) *muxed {
-	c := &muxed{mux: m, ufrag: ufrag, local: local, flows: map[flow]struct{}{}}
+func newMuxed(m *Mux, ufrag string, addr *net.UDPAddr) *muxed {
+	local := canonical(addr.AddrPort()).Addr().WithZone("")
+	c := &muxed{mux: m, ufrag: ufrag, addr: addr, local: local, flows: map[flow]struct{}{}}
 	if m.conn.pins != nil && !IsSynthetic(local) {
 		c.from = local
 	}
@@ -171,9 +173,7 @@ func (c *muxed) Close() error {
 }
 
 // LocalAddr is the candidate's address.
-func (c *muxed) LocalAddr() net.Addr {
-	return net.UDPAddrFromAddrPort(netip.AddrPortFrom(c.local, uint16(c.mux.conn.local.Port)))
-}
+func (c *muxed) LocalAddr() net.Addr { return c.addr }
 
 // SetDeadline does nothing: pion sets it only on its way to Close, and writes do not wait.
 func (c *muxed) SetDeadline(time.Time) error { return nil }

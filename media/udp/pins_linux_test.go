@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -108,24 +109,35 @@ func TestPacketInfoRoundTrip(t *testing.T) {
 	}
 }
 
-// The lists follow the host's addresses, in a network namespace of the test's own.
-func TestListsFollowTheAddresses(t *testing.T) {
+// inNamespace runs f in a network namespace of its own, in which nothing is up, with a func that calls ip(8) there.
+func inNamespace(t *testing.T, f func(ip func(args ...string))) {
+	t.Helper()
 	if unix.Geteuid() != 0 {
 		t.Skip("needs root to make a network namespace")
 	}
-	done := make(chan struct{})
+	done := make(chan string)
 	go func() { // ends by itself; its thread, left locked, ends with it
-		defer close(done)
+		skip := ""
+		defer func() { done <- skip }()
 		runtime.LockOSThread()
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			t.Logf("no namespaces here: %v", err)
+			skip = "no network namespaces here: " + err.Error()
 			return
 		}
-		ip := func(args ...string) {
+		f(func(args ...string) {
 			if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
 				t.Errorf("ip %v: %v: %s", args, err, out)
 			}
-		}
+		})
+	}()
+	if skip := <-done; skip != "" {
+		t.Skip(skip)
+	}
+}
+
+// The lists follow the host's addresses.
+func TestListsFollowTheAddresses(t *testing.T) {
+	inNamespace(t, func(ip func(args ...string)) {
 		want := func(step string, want ...string) {
 			t.Helper()
 			list, err := usable(true, true)
@@ -162,6 +174,56 @@ func TestListsFollowTheAddresses(t *testing.T) {
 		if _, err := n.InterfaceByName("a0"); err == nil {
 			t.Error("a0 is still there")
 		}
-	}()
-	<-done
+	})
+}
+
+// IPv6 is answered from the address that was asked too, and a sender on the real network cannot pass for a tunnel.
+func TestIPv6SourcesAndForgedOnes(t *testing.T) {
+	inNamespace(t, func(ip func(args ...string)) {
+		ip("link", "set", "lo", "up")
+		ip("addr", "add", "2001:db8::1/128", "dev", "lo")
+		ip("addr", "add", "100::5/128", "dev", "lo")
+		addrs, err := usable(false, true)
+		if want := []netip.Addr{netip.IPv6Loopback(), netip.MustParseAddr("2001:db8::1")}; err != nil || len(addrs) != 2 ||
+			!slices.Contains(addrs, want[0]) || !slices.Contains(addrs, want[1]) {
+			t.Errorf("lists %v, %v", addrs, err)
+		}
+		s, err := Listen(":0", Options{})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer s.Close()
+		peer, err := Listen("[::1]:0", Options{})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer peer.Close()
+		forger, err := Listen("[100::5]:0", Options{})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer forger.Close()
+		forger.WriteToAddrPort([]byte("forged"), at(s, "::1"))
+		b := make([]byte, 100)
+		for _, ip := range []string{"2001:db8::1", "::1"} {
+			peer.WriteToAddrPort([]byte("ask"), at(s, ip))
+			s.SetReadDeadline(time.Now().Add(5 * time.Second))
+			n, from, err := s.ReadFromAddrPort(b)
+			if err != nil || string(b[:n]) != "ask" {
+				t.Errorf("got %q, %v", b[:n], err)
+				return
+			}
+			s.WriteToAddrPort([]byte("answer"), from)
+			peer.SetReadDeadline(time.Now().Add(5 * time.Second))
+			if _, from, err := peer.ReadFromAddrPort(b); err != nil || from != at(s, ip) {
+				t.Errorf("asked %s, answered by %s, %v", ip, from, err)
+			}
+		}
+		if got := s.Stats().Forged; got != 1 {
+			t.Errorf("forged %d, want 1", got)
+		}
+	})
 }
