@@ -77,6 +77,9 @@ func (n *Node) connect(ctx context.Context, a *attempt, hellos []*hello) (connec
 	if err != nil {
 		return connected{}, err
 	}
+	if n.mangleOffer != nil {
+		offer = n.mangleOffer(offer)
+	}
 	c, err := n.exchange(ctx, a, out, hellos, offer, p)
 	if err != nil {
 		_ = p.Close()
@@ -167,6 +170,7 @@ func (n *Node) offerTunnel(ctx context.Context, a *attempt, out *dialOut) (*peer
 	}
 	p, offer, err := n.offerOn(ctx, sock, local)
 	if err != nil {
+		_ = t.Close()
 		return nil, "", err
 	}
 	n.wg.Go(func() { // ends with the socket, or when the tunnel breaks: then the link falls silent
@@ -234,6 +238,9 @@ func (n *Node) exchange(ctx context.Context, a *attempt, out *dialOut, hellos []
 	}
 	if _, ok := agree(version, their.Version); !ok {
 		return connected{}, &refusal{code: "version", text: fmt.Sprintf("parent speaks %d, we %d", their.Version, version)}
+	}
+	if n.mangleAnswer != nil {
+		ans = n.mangleAnswer(ans)
 	}
 	if err := p.peer.SetAnswer(ans); err != nil {
 		return connected{}, fmt.Errorf("set answer: %w", err)

@@ -18,14 +18,20 @@ type dialler struct {
 	parents      []Parent
 	alternatives []string // URLs that a parent named in its bye
 	worked       *target  // the way that was up last
+	deaths       int      // of UDP links, of late
 
 	on       bool // dialling rounds; else an uplink is up, or there is nobody to dial
 	round    int
-	start    packet.Time // of the round or probe that queue belongs to
-	queue    []planned
+	queue    []due
 	next     packet.Time // next round, or next probe
 	attempts map[*attempt]struct{}
 	answers  map[int]string // this round's refusals, by parent
+}
+
+// due is an attempt that is to start at a time.
+type due struct {
+	target
+	at packet.Time
 }
 
 // attempt is one dial, from its start until its link is up or it has failed.
@@ -71,7 +77,7 @@ func (d *dialler) step(now packet.Time) packet.Time {
 	case up != nil && up.state == stateUp:
 		if d.on { // the old link spoke again
 			d.restart()
-			d.next = now.Add(firstProbe)
+			d.next = now.Add(probePause(firstProbe, d.deaths))
 		}
 		d.probe(up, now)
 	case !d.on:
@@ -95,47 +101,62 @@ func (d *dialler) begin(now packet.Time) {
 	if d.round == 0 {
 		jitter = 0 // the first is at once
 	}
-	d.start, d.answers = now.Add(jitter), map[int]string{}
-	d.queue = append(d.queue, d.ways()...)
+	d.answers = map[int]string{}
+	d.plan(d.ways(d.n.uplink != nil), now.Add(jitter))
 	d.round++
+}
+
+func (d *dialler) plan(ways []planned, from packet.Time) {
+	for _, p := range ways {
+		d.queue = append(d.queue, due{p.target, from.Add(p.after)})
+	}
 }
 
 // probe looks for something better than up.
 func (d *dialler) probe(up *Link, now packet.Time) {
-	if d.next == 0 {
-		d.next = now.Add(firstProbe)
-	}
 	if now < d.next {
 		return
 	}
-	d.next = now.Add(probeEvery)
-	d.start, d.queue = now, better(d.ways(), up.target)
+	d.next = now.Add(probePause(probeEvery, d.deaths))
+	d.plan(better(d.ways(false), up.target), now)
 }
 
 // launch starts the attempts that are due.
 func (d *dialler) launch(now packet.Time) (wake packet.Time) {
 	wake = d.next
-	d.queue = slices.DeleteFunc(d.queue, func(p planned) bool {
-		at := d.start.Add(p.after)
-		if now >= at {
-			d.begun(p.target)
+	d.queue = slices.DeleteFunc(d.queue, func(p due) bool {
+		if now >= p.at {
+			if !d.halfway(p.target) {
+				d.begun(p.target)
+			}
 			return true
 		}
-		if wake == 0 || at < wake {
-			wake = at
+		if wake == 0 || p.at < wake {
+			wake = p.at
 		}
 		return false
 	})
 	return wake
 }
 
+// halfway reports an attempt of the same way that has got an answer already: TCP is not what it waits for, and a second would wait for
+// the same.
+func (d *dialler) halfway(t target) bool {
+	for a := range d.attempts {
+		if a.target == t && a.link != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // ways lists all ways to all parents.
-func (d *dialler) ways() []planned {
+func (d *dialler) ways(hurry bool) []planned {
 	all := make([]reach, len(d.parents))
 	for i, p := range d.parents {
 		all[i] = d.reach(p.URLs)
 	}
-	return round(all, d.reach(d.alternatives), d.worked)
+	return round(all, d.reach(d.alternatives), d.worked, hurry)
 }
 
 func (d *dialler) reach(urls []string) reach {
@@ -234,8 +255,19 @@ func (d *dialler) won(l *Link, now packet.Time) {
 	d.stop()
 	t := l.target
 	d.worked = &t
-	d.on, d.queue, d.next = false, nil, now.Add(firstProbe)
+	d.on, d.queue, d.next = false, nil, now.Add(probePause(firstProbe, d.deaths))
 	d.alternatives = nil
+}
+
+// died notes that the uplink fell silent. Some firewalls let UDP begin and cut it later: moving back to it every minute would cost a gap each time.
+func (d *dialler) died(l *Link, now packet.Time) {
+	switch {
+	case l != d.n.uplink || l.rung != rungUDP:
+	case now.Sub(l.upAt) > trustAfter:
+		d.deaths = 1
+	default:
+		d.deaths++
+	}
 }
 
 // setAlternatives takes the URLs of a parent's bye.

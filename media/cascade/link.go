@@ -218,7 +218,7 @@ func (l *Link) handle(m message) {
 	case *withdraw:
 		if s := l.offered[m.key()]; s != nil {
 			delete(l.offered, m.key())
-			s.remote.drop(s, packet.Now())
+			s.remote.drop(s, packet.Now(), true)
 		}
 	case *want:
 		l.wanted(m)
@@ -270,7 +270,7 @@ func (l *Link) saidBye(m *bye) {
 }
 
 // tick asks the peer for a sign of life and judges those that came.
-func (l *Link) tick(now packet.Time) {
+func (l *Link) tick(now packet.Time, stalled bool) {
 	if l.state == stateOpening {
 		if now.Sub(l.born) > openTimeout {
 			l.n.endLink(l, byeShutdown)
@@ -286,13 +286,14 @@ func (l *Link) tick(now packet.Time) {
 		s.b.expire(now)
 		s.mu.Unlock()
 	}
-	silent := dead(now.Sub(packet.Time(l.heard.Load())), now.Sub(packet.Time(l.answered.Load())))
+	silent := !stalled && dead(now.Sub(packet.Time(l.heard.Load())), now.Sub(packet.Time(l.answered.Load())))
 	switch {
 	case l.relieve != 0 && now >= l.relieve:
 		l.n.endLink(l, byeSuperseded)
 	case l.state == stateUp && silent:
 		l.n.move(l, eventSilent)
 		l.deadAt = now
+		l.n.dial.died(l, now)
 		l.n.peerChanged(l.peer.ID)
 	case l.state == stateDead && !silent:
 		l.n.move(l, eventHeard)

@@ -38,6 +38,9 @@ type Node struct {
 
 	tunnels tunnelCount // of children
 
+	// A test's network between two boxes: change the candidates in descriptions on the child's side. Set before SetParents.
+	mangleOffer, mangleAnswer func(sdp string) string
+
 	mu   sync.Mutex
 	best map[string]*Link // newest link that is up, by peer id
 
@@ -53,6 +56,7 @@ type Node struct {
 	remotes map[track.Key]*remote
 	dial    dialler
 	birth   uint64 // counts links
+	ticked  packet.Time
 }
 
 // dying is a link that has said bye.
@@ -211,17 +215,14 @@ func (n *Node) SendLesson(id string, frame []byte) error {
 }
 
 func (n *Node) tick(now packet.Time) {
+	stalled := n.ticked != 0 && now.Sub(n.ticked) > time.Second // this process stood still: silences say nothing of the peers
+	n.ticked = now
 	for l := range n.links {
-		l.tick(now)
+		l.tick(now, stalled)
 	}
 	n.reap(now)
 	for _, r := range n.remotes {
 		r.tick(now)
-	}
-	for id, p := range n.peers {
-		if p.peer.ID == "" {
-			delete(n.peers, id)
-		}
 	}
 }
 
@@ -315,7 +316,7 @@ func (n *Node) endLink(l *Link, reason string) {
 	p.out += l.bytesOut.Load()
 	p.lost += l.lost()
 	for _, s := range l.offered {
-		s.remote.drop(s, now)
+		s.remote.drop(s, now, false)
 	}
 	if l.attempt != nil {
 		n.dial.over(l.attempt, nil)

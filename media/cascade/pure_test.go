@@ -241,14 +241,15 @@ func TestRound(t *testing.T) {
 		got  []planned
 		want string
 	}{
-		{"one", round(one, reach{}, nil), "0audp@0 0atunnel@1000 0aproxy@1500"},
-		{"what worked", round(one, reach{}, &target{0, "https://a", rungProxy}), "0audp@0 0aproxy@0 0atunnel@1000"},
-		{"two", round(two, reach{}, nil), "0audp@0 0budp@300 0atunnel@1000 1cudp@1000 0btunnel@1300 1ctunnel@2000"},
-		{"alternatives", round(one, reach{urls: []string{"https://z"}, proxied: []bool{false}}, nil), "-1zudp@0 0audp@0 -1ztunnel@1000 0atunnel@1000 0aproxy@1500"},
-		{"better than a tunnel", better(round(one, reach{}, nil), target{0, "https://a", rungTunnel}), "0audp@0"},
-		{"better than the second parent", better(round(two, reach{}, nil), target{1, "https://c", rungUDP}), "0audp@0 0budp@300 0atunnel@1000 0btunnel@1300"},
-		{"nothing better", better(round(two, reach{}, nil), target{0, "https://b", rungUDP}), ""},
-		{"better than an alternative", better(round(one, reach{}, nil), target{-1, "https://z", rungUDP}), "0audp@0 0atunnel@1000 0aproxy@1500"},
+		{"one", round(one, reach{}, nil, false), "0audp@0 0atunnel@1000 0aproxy@1500"},
+		{"what worked", round(one, reach{}, &target{0, "https://a", rungProxy}, false), "0audp@0 0aproxy@0 0atunnel@1000"},
+		{"died", round(one, reach{}, &target{0, "https://a", rungUDP}, true), "0audp@0 0atunnel@0 0aproxy@300"},
+		{"two", round(two, reach{}, nil, false), "0audp@0 0budp@300 0atunnel@1000 1cudp@1000 0btunnel@1300 1ctunnel@2000"},
+		{"alternatives", round(one, reach{urls: []string{"https://z"}, proxied: []bool{false}}, nil, false), "-1zudp@0 0audp@0 -1ztunnel@1000 0atunnel@1000 0aproxy@1500"},
+		{"better than a tunnel", better(round(one, reach{}, nil, false), target{0, "https://a", rungTunnel}), "0audp@0"},
+		{"better than the second parent", better(round(two, reach{}, nil, false), target{1, "https://c", rungUDP}), "0audp@0 0budp@300 0atunnel@1000 0btunnel@1300"},
+		{"nothing better", better(round(two, reach{}, nil, false), target{0, "https://b", rungUDP}), ""},
+		{"better than an alternative", better(round(one, reach{}, nil, false), target{-1, "https://z", rungUDP}), "0audp@0 0atunnel@1000 0aproxy@1500"},
 	} {
 		if got := show(tt.got); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
@@ -274,6 +275,14 @@ func TestBackoff(t *testing.T) {
 	}
 	if got := backoff(1<<30, true, false); got != 2*time.Second {
 		t.Errorf("after a year: %s", got)
+	}
+}
+
+func TestProbePause(t *testing.T) {
+	for deaths, want := range []int{10, 10, 20, 40, 80, 160, 160} {
+		if got := probePause(firstProbe, deaths); got != time.Duration(want)*time.Second {
+			t.Errorf("after %d deaths: %s, want %d s", deaths, got, want)
+		}
 	}
 }
 

@@ -193,10 +193,17 @@ func (r *remote) ask() {
 	}
 }
 
-// drop takes an offer back.
-func (r *remote) drop(s *supply, now packet.Time) {
+// drop takes an offer back. gone says that the peer took it back itself, and not merely that its link is away: then there is nothing to
+// wait for.
+func (r *remote) drop(s *supply, now packet.Time, gone bool) {
 	r.supplies = slices.DeleteFunc(r.supplies, func(o *supply) bool { return o == s })
-	if len(r.supplies) == 0 {
+	switch {
+	case len(r.supplies) > 0:
+	case gone:
+		r.close()
+		delete(r.n.remotes, r.key)
+		return
+	default:
 		r.orphan = now
 		return
 	}

@@ -47,6 +47,7 @@ const (
 	maxJitter      = 300 * time.Millisecond
 	firstProbe     = 10 * time.Second
 	probeEvery     = time.Minute
+	trustAfter     = 5 * time.Minute // a UDP link that lived so long says that UDP works here
 
 	silentAfter   = 1500 * time.Millisecond // no RTP, RTCP or message
 	uselessAfter  = 3 * time.Second         // no answer to a ping
@@ -64,14 +65,19 @@ type reach struct {
 	proxied []bool // of each URL: there is an HTTP proxy for it
 }
 
-// rounds orders all ways to all parents; worked, if any, starts at once. The result is sorted by start.
-func round(parents []reach, alternatives reach, worked *target) (out []planned) {
+// round orders all ways to all parents; worked, if any, starts at once. hurry is for a link that died: then what carried it is not to be
+// trusted, and all rungs start together. The result is sorted by start.
+func round(parents []reach, alternatives reach, worked *target, hurry bool) (out []planned) {
+	tunnel, proxy := tunnelStep, proxyStep
+	if hurry {
+		tunnel, proxy = 0, urlStep
+	}
 	add := func(parent int, r reach, base time.Duration) {
 		for i, u := range r.urls {
 			at := base + time.Duration(i)*urlStep
-			out = append(out, planned{target{parent, u, rungUDP}, at}, planned{target{parent, u, rungTunnel}, at + tunnelStep})
+			out = append(out, planned{target{parent, u, rungUDP}, at}, planned{target{parent, u, rungTunnel}, at + tunnel})
 			if r.proxied[i] {
-				out = append(out, planned{target{parent, u, rungProxy}, at + proxyStep})
+				out = append(out, planned{target{parent, u, rungProxy}, at + proxy})
 			}
 		}
 	}
@@ -109,7 +115,12 @@ func backoff(n int, busy, refused bool) time.Duration {
 	return min(time.Duration(1<<min(n, 5))*500*time.Millisecond, limit)
 }
 
-// health says from silences whether a link is dead.
+// probePause makes the pause before a look for something better longer with each death of a UDP link after the first.
+func probePause(base time.Duration, deaths int) time.Duration {
+	return base << min(max(deaths-1, 0), 4)
+}
+
+// dead says from silences whether a link is dead.
 func dead(sinceHeard, sinceAnswer time.Duration) bool {
 	return sinceHeard >= silentAfter || sinceAnswer >= uselessAfter
 }

@@ -13,6 +13,7 @@ const (
 	tunnelProtocol = "tongke-tunnel.1"
 	maxDatagram    = 1500
 	tunnelWrite    = 5 * time.Second // a socket that takes nothing for so long is closed
+	tunnelRead     = giveUpAfter     // and one that brings nothing; a link says something four times a second
 )
 
 // tunnelFramer carries datagrams as binary WebSocket messages; it is a udp.Framer.
@@ -27,6 +28,9 @@ var errNoDatagram = errors.New("tunnel message is no datagram of 1 to 1500 bytes
 
 // ReadDatagram reads one message into b.
 func (f *tunnelFramer) ReadDatagram(b []byte) (int, error) {
+	if err := f.ws.SetReadDeadline(time.Now().Add(tunnelRead)); err != nil {
+		return 0, err
+	}
 	typ, r, err := f.ws.NextReader()
 	if err != nil {
 		return 0, err
