@@ -176,8 +176,31 @@ func (d *description) checkBundle() error {
 	return nil
 }
 
+// tidy leaves out of a description of pion's what no peer of today reads: candidates for RTCP, which is muxed (a client of ICE-TCP opens
+// a connection for each), and the labels of Plan B. Between boxes the msid of each SSRC is of no use either.
+func tidy(text string, r role) string {
+	var b strings.Builder
+	b.Grow(len(text))
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, "a=candidate:"); ok {
+			if w := strings.Fields(rest); len(w) > 1 && w[1] == "2" {
+				continue
+			}
+		}
+		if rest, ok := strings.CutPrefix(line, "a=ssrc:"); ok {
+			_, what, _ := strings.Cut(rest, " ")
+			if strings.HasPrefix(what, "mslabel:") || strings.HasPrefix(what, "label:") || r == both && strings.HasPrefix(what, "msid:") {
+				continue
+			}
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
 // complete puts the rejected m-lines back into pion's answer, so that it has those of the offer in their order.
 func (d *description) complete(answer string) (string, error) {
+	answer = tidy(answer, d.role)
 	if d.usableMLines == len(d.sections) {
 		return answer, nil
 	}

@@ -52,7 +52,11 @@ func (r *receiver) tick(now packet.Time) {
 	if report {
 		rtt := r.p.measureRTT() // asks pion, without the lock
 		r.mu.Lock()
-		r.rtt = rtt
+		if r.rtt == 0 || rtt == 0 {
+			r.rtt = rtt
+		} else {
+			r.rtt += (rtt - r.rtt) / 4 // a box that was busy once must not slow repairs for long
+		}
 		r.mu.Unlock()
 	}
 }

@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -51,6 +52,9 @@ type Credentials struct {
 func (p *Peer) RestartICE(ctx context.Context, remote Credentials) (Credentials, error) {
 	if err := checkCredentials(remote.Ufrag, remote.Pwd); err != nil {
 		return Credentials{}, err
+	}
+	if p.offered != nil {
+		return Credentials{}, errors.New("restart ICE: only the answering side can")
 	}
 	p.restart.Lock()
 	defer p.restart.Unlock()

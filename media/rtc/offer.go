@@ -29,6 +29,7 @@ const (
 
 // description is a remote description, read and chosen from. Nothing in it is longer or of another form than we like.
 type description struct {
+	role         role
 	ufrag, pwd   string
 	fingerprint  string // "sha-256 AB:CD:…"
 	setup        string // RFC 8842: actpass, active or passive
@@ -111,7 +112,7 @@ func readDescription(text string, r role, video []codec.Codec) (*description, er
 	if len(video) == 0 {
 		video = []codec.Codec{codec.H264, codec.VP8}
 	}
-	d := &description{}
+	d := &description{role: r}
 	bundled, err := bundle(&parsed)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package rtc
 
 import (
-	"math/bits"
 	"time"
 
 	"tongke/media/packet"
@@ -173,12 +172,4 @@ func nackPairs(seqs []uint16, pair func(id, mask uint16)) {
 		}
 		pair(id, mask)
 	}
-}
-
-// held is how many of the last n packets up to the newest are there.
-func (l *recvLog) held() (n int) {
-	for _, w := range l.seen {
-		n += bits.OnesCount64(w)
-	}
-	return n
 }

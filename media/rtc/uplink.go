@@ -82,7 +82,7 @@ func (p *Peer) offer(ctx context.Context, layout *description) (string, error) {
 	if err := wait(ctx, gathered); err != nil {
 		return "", err
 	}
-	return p.pc.LocalDescription().SDP, nil
+	return tidy(p.pc.LocalDescription().SDP, both), nil
 }
 
 // SetAnswer completes OfferUplink with the parent's answer.
@@ -155,7 +155,7 @@ func (e *Engine) AnswerUplink(ctx context.Context, offer string, o UplinkOptions
 
 // uplinkLayout is the child's offer as our own description: what it looks like from here.
 func uplinkLayout(o UplinkOptions) *description {
-	d := &description{setup: "actpass"}
+	d := &description{role: both, setup: "actpass"}
 	ext := extensions{twcc: 1, capture: 2}
 	audio := []payloadType{
 		{pt: 63, codec: codec.RED, apt: 111, fmtp: "111/111", feedback: audioFeedback},
