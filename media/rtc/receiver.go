@@ -41,7 +41,7 @@ type receiver struct {
 	bframes  int
 	ticks    uint
 
-	packets, bytes, bad, dropped uint64
+	packets, bad uint64
 }
 
 // wire is what a payload type means on this connection.
@@ -119,7 +119,6 @@ func (r *receiver) takeRTP(s *stream, b []byte, now packet.Time) {
 	}
 	r.mu.Lock()
 	r.packets++
-	r.bytes += uint64(len(b))
 	if r.ext.twcc != 0 {
 		if x := r.pkt.GetExtension(r.ext.twcc); len(x) == 2 {
 			r.twcc.Record(s.ssrc, uint16(x[0])<<8|uint16(x[1]), int64(now)/1000)
