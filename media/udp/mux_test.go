@@ -564,8 +564,8 @@ func FuzzRequestUfrag(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got := requestUfrag(b)
 		m := &stun.Message{Raw: slices.Clone(b)}
-		if err := m.Decode(); err != nil || m.Type != stun.BindingRequest {
-			return // ours may be kinder: the ICE agent judges
+		if err := m.Decode(); err != nil || m.Type != stun.BindingRequest || b[0] != 0 {
+			return // ours may be kinder, since the ICE agent judges; the stun package takes what begins like RTP
 		}
 		name, err := m.Get(stun.AttrUsername)
 		if err != nil {
