@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -69,6 +71,7 @@ func (c *child) once(ctx context.Context, exe string, log *os.File) error {
 	cmd.Cancel = func() error { return cmd.Process.Signal(endSignal) }
 	cmd.WaitDelay = childGrace
 	cmd.SysProcAttr = childAttr()
+	cmd.Env = withoutService(os.Environ())
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -81,6 +84,18 @@ func (c *child) once(ctx context.Context, exe string, log *os.File) error {
 		c.started()
 	}
 	return cmd.Wait()
+}
+
+// withoutService takes away what a service manager said to us alone (sd_notify(3), systemd.exec(5)).
+func withoutService(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		switch name {
+		case "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "STATE_DIRECTORY":
+			return true
+		}
+		return false
+	})
 }
 
 // untilClosed returns when r reaches its end: the parent that held the other end is gone.

@@ -37,6 +37,7 @@ type daemon struct {
 	ends     []endpoint
 	splits   []*udp.Splitter // of ends
 	local    net.Listener
+	control  net.Listener
 	at       addresses
 
 	relay  *relay.Relay
@@ -73,6 +74,9 @@ func openDaemon(cfg Config, dir string, con *console, log *slog.Logger) (_ *daem
 	}
 	if d.local, err = net.Listen("tcp", cfg.Local); err != nil {
 		return nil, listenFault("TCP", cfg.Local, err)
+	}
+	if d.control, err = listenControl(dir); err != nil {
+		return nil, err
 	}
 	d.at = addresses{PID: os.Getpid(), Local: d.local.Addr().String()}
 	for _, e := range d.ends {
@@ -111,16 +115,17 @@ func (d *daemon) start() error {
 	if err := d.useParent(); err != nil {
 		return err
 	}
-	public, local, err := d.handlers()
+	h, err := d.newAPI()
 	if err != nil {
 		return err
 	}
+	d.parts.start("control", serve(newServer(h.Control(), d.log), d.control))
 	for i, s := range d.splits {
 		at := d.at.Listen[i]
 		d.parts.start("split "+at, s.Run)
-		d.parts.start("https "+at, serve(newServer(public, d.log), tls.NewListener(s.TLS(), d.box.ServerTLS())))
+		d.parts.start("https "+at, serve(newServer(h.Public(), d.log), tls.NewListener(s.TLS(), d.box.ServerTLS())))
 	}
-	d.parts.start("http "+d.at.Local, serve(newServer(local, d.log), d.local))
+	d.parts.start("http "+d.at.Local, serve(newServer(h.Local(), d.log), d.local))
 	if err := d.at.write(d.dir); err != nil {
 		return err
 	}
@@ -188,7 +193,9 @@ func (d *daemon) close() bool {
 	d.ready.Store(false)
 	clean := d.parts.end()
 	d.closeSockets()
-	_ = os.Remove(filepath.Join(d.dir, addressFile))
+	for _, name := range []string{addressFile, controlSocket} {
+		_ = os.Remove(filepath.Join(d.dir, name)) // a leftover misleads nobody for long: both are asked before they are believed
+	}
 	d.closeStore()
 	return clean
 }
@@ -197,8 +204,10 @@ func (d *daemon) closeSockets() {
 	for _, e := range d.ends {
 		e.close()
 	}
-	if d.local != nil {
-		d.local.Close()
+	for _, ln := range []net.Listener{d.local, d.control} {
+		if ln != nil {
+			ln.Close()
+		}
 	}
 }
 

@@ -2,75 +2,157 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"net"
 	"net/http"
+	"net/netip"
+	"os"
+	"strconv"
 	"time"
 
-	"tongke/signaling/auth"
+	"tongke/signaling/api"
 	pages "tongke/signaling/console"
+	"tongke/signaling/join"
 )
 
-// handlers are what others reach over HTTPS and what the screen beside the box reaches over HTTP.
-func (d *daemon) handlers() (public, local http.Handler, err error) {
+// maxURLs bounds the addresses that a child is told at its joining.
+const maxURLs = 7
+
+// newAPI puts everything over HTTP together.
+func (d *daemon) newAPI() (*api.API, error) {
 	screens, err := pages.Handler()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", d.healthz)
-	mux.HandleFunc("GET /readyz", d.readyz)
-	mux.Handle("GET /metrics", metricsHandler(figures{
-		relay: d.relay.Stats, links: d.links, participants: d.participants,
-	}))
-	mux.Handle("/whip/", d.ingest)
-	mux.Handle("/whep/", d.ingest)
-	mux.Handle("/uplink/v1/", d.node.Handler())
-	mux.Handle("/", screens)
-	return through(auth.Public, mux), through(auth.Local, onlyLocalHost(mux)), nil
-}
-
-// through marks requests with the door they came by.
-func through(l auth.Listener, h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(w, r.WithContext(auth.WithListener(r.Context(), l)))
+	host := join.NewHost(join.Host{
+		Store: d.store, Identity: joinIdentity(d.box), Name: d.name, URLs: d.urls, Log: d.log.With("part", "join"),
 	})
+	return api.New(api.Config{
+		Log: d.log.With("part", "api"), Auth: d.auth, Store: d.store, Lessons: d.registry, Host: host,
+		BoxID: d.box.ID(), Name: d.name, Version: programVersion(),
+		Join: d.join, Healthy: d.healthy, Ready: d.isReady, Parts: d.figures,
+		Mounts: map[string]http.Handler{
+			"/whip/":      d.ingest,
+			"/whep/":      d.ingest,
+			"/uplink/v1/": d.node.Handler(),
+			"/metrics":    metricsHandler(figures{relay: d.relay.Stats, links: d.links, participants: d.participants}),
+			"/":           screens,
+		},
+	}), nil
 }
 
-// onlyLocalHost refuses requests that were led to the loopback listener by another host name.
-func onlyLocalHost(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !auth.LocalHost(r.Host) {
-			http.Error(w, "open this box as http://127.0.0.1 (请用 http://127.0.0.1 打开)", http.StatusMisdirectedRequest)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
+// join binds this running box to a parent and starts the uplink at once.
+func (d *daemon) join(ctx context.Context, url, code string, replace bool) (string, error) {
+	name, err := joinInto(ctx, d.store, d.box, d.cfg, url, code, replace)
+	if err != nil {
+		return "", err
+	}
+	d.box.SetName(name)
+	return name, d.useParent()
 }
 
-// healthz asks the relay, which does the work, for a sign of life.
-func (d *daemon) healthz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+// healthy asks the relay, which does the work, for a sign of life.
+func (d *daemon) healthy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	alive := make(chan struct{})
 	go func() { d.relay.Stats(); close(alive) }() // ends when the relay answers or has ended
 	select {
 	case <-alive:
-		fmt.Fprintln(w, "ok")
+		return nil
 	case <-ctx.Done():
-		http.Error(w, "relay does not answer", http.StatusServiceUnavailable)
+		return errors.New("relay does not answer")
 	}
 }
 
-func (d *daemon) readyz(w http.ResponseWriter, _ *http.Request) {
+func (d *daemon) isReady() error {
 	if !d.ready.Load() {
-		http.Error(w, "not ready", http.StatusServiceUnavailable)
-		return
+		return errors.New("starting or ending")
 	}
-	fmt.Fprintln(w, "ok")
+	return nil
+}
+
+// figures are what tongke status shows of the parts.
+func (d *daemon) figures() map[string]any {
+	sockets := map[string]any{}
+	for i, e := range d.ends {
+		sockets[d.at.Listen[i]] = e.udp.Stats()
+	}
+	return map[string]any{
+		"addresses": d.at,
+		"relay":     d.relay.Stats(),
+		"ingest":    d.ingest.Stats(),
+		"cascade":   d.node.Stats(),
+		"udp":       sockets,
+	}
 }
 
 // participants counts those who take part in live lessons, by role.
 func (d *daemon) participants() map[string]int {
 	s := d.ingest.Stats()
 	return map[string]int{"publisher": s.Publishers, "subscriber": s.Subscribers}
+}
+
+// urls are where this box's HTTPS port answers: the configured names first, then the addresses of its interfaces.
+func (d *daemon) urls() []string {
+	var all []string
+	add := func(host string, port int) {
+		if len(all) < maxURLs {
+			all = append(all, "https://"+net.JoinHostPort(host, strconv.Itoa(port)))
+		}
+	}
+	for _, e := range d.ends {
+		at := e.tcp.Addr().(*net.TCPAddr)
+		for _, h := range d.cfg.Box.Hosts {
+			add(h, at.Port)
+		}
+		if !at.IP.IsUnspecified() {
+			add(at.IP.String(), at.Port)
+			continue
+		}
+		for _, a := range hostAddresses() {
+			add(a.String(), at.Port)
+		}
+	}
+	return all
+}
+
+// hostAddresses are this computer's addresses that another one may reach, IPv4 first because rural networks have little else.
+func hostAddresses() []netip.Addr {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil // no address to tell now
+	}
+	var four, six []netip.Addr
+	for _, a := range addrs {
+		n, ok := a.(*net.IPNet)
+		if !ok || !n.IP.IsGlobalUnicast() {
+			continue
+		}
+		ip, _ := netip.AddrFromSlice(n.IP)
+		if ip = ip.Unmap(); ip.Is4() {
+			four = append(four, ip)
+		} else {
+			six = append(six, ip)
+		}
+	}
+	return append(four, six...)
+}
+
+// listenControl opens the control socket; whoever can open it is the operator, so it is 0600 from the first moment.
+func listenControl(dir string) (ln net.Listener, err error) {
+	err = withSocketPath(dir, func(path string) error {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // left by a daemon that was killed: we hold the store
+			return err
+		}
+		if ln, err = listenPrivate(path); err != nil {
+			return err
+		}
+		ln.(*net.UnixListener).SetUnlinkOnClose(false) // the path may be one of our own descriptors, closed by then
+		return nil
+	})
+	if err != nil {
+		return nil, dataFault(dir, err)
+	}
+	return ln, nil
 }

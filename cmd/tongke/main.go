@@ -16,6 +16,7 @@ import (
 // commands is the command line. A command's Run gets the console bound below.
 type commands struct {
 	Run      runCmd      `cmd:"" help:"Run this box (the daemon). 运行本机服务。"`
+	Demo     demoCmd     `cmd:"" help:"Show a lesson on one computer: a core school and two member schools. 在一台电脑上演示一节同步课。"`
 	Check    checkCmd    `cmd:"" help:"Check the configuration file. 检查配置文件。"`
 	Invite   inviteCmd   `cmd:"" help:"Invite a box: print a code for tongke join. 生成邀请码。"`
 	Join     joinCmd     `cmd:"" help:"Bind this box to its parent with a code. 用邀请码加入上级学校。"`

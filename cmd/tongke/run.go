@@ -4,12 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
+
+	"tongke/signaling/auth"
 )
 
 // runCmd is the daemon.
@@ -55,6 +61,9 @@ func (r *runCmd) Run(con *console) error {
 		return err
 	}
 	log.Info("ready", "name", d.name(), "box", d.box.ID(), "listen", d.at.Listen, "local", d.at.Local, "data", dir, "version", programVersion(), "after_ms", time.Since(began).Milliseconds())
+	if con.terminal {
+		d.tellPassword()
+	}
 	notify(sd.SdNotifyReady, log)
 
 	select {
@@ -92,4 +101,23 @@ func (r *runCmd) compose() (Config, error) {
 		return cfg, usage(fmt.Errorf("--%w", errs[0])) // the file was valid, so it is a flag, named like its key
 	}
 	return cfg, nil
+}
+
+// tellPassword shows a person at the terminal the one-time password, as long as it is one.
+func (d *daemon) tellPassword() {
+	doc, err := os.ReadFile(filepath.Join(d.dir, auth.PasswordFile))
+	if err != nil {
+		return // changed, and therefore gone
+	}
+	fmt.Fprintf(d.con.err, "Sign in at https://%s as admin with the one-time password %s, then change it.\n", localName(d.at.Listen[0]), strings.TrimSpace(string(doc)))
+	fmt.Fprintln(d.con.err, "用户名 admin，上面是一次性密码，登录后请修改。")
+}
+
+// localName is an address as a browser on this computer opens it.
+func localName(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip, e := netip.ParseAddr(host); err != nil || e == nil && !ip.IsUnspecified() {
+		return addr
+	}
+	return net.JoinHostPort("127.0.0.1", port)
 }

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
 	"time"
+
+	"tongke/media/cascade"
+	"tongke/media/ingest"
+	"tongke/signaling/api"
 )
 
 // statusCmd asks the running daemon how it is.
@@ -15,45 +20,14 @@ type statusCmd struct {
 	Data string `help:"The data directory. 数据目录。" placeholder:"DIR"`
 }
 
-// status is how a daemon is: the answer of /api/v1/status on the control socket.
+// status is what the text of tongke status is made of: the API's answer, with the parts that it prints.
 type status struct {
-	ID        string       `json:"id"`
-	Name      string       `json:"name"`
-	Version   string       `json:"version"`
-	Ready     bool         `json:"ready"`
-	Since     time.Time    `json:"since"`
-	PID       int          `json:"pid"`
-	Listen    []string     `json:"listen"`
-	Local     string       `json:"local"`
-	Alliance  string       `json:"alliance"`
-	Campus    string       `json:"campus"`
-	Classroom string       `json:"classroom,omitempty"`
-	OneTime   bool         `json:"oneTimePassword"` // the administrator still has the password that the box made
-	Links     []statusLink `json:"links"`
-	Lessons   statusCount  `json:"lessons"`
-	Media     statusMedia  `json:"media"`
-}
-
-type statusLink struct {
-	Name      string  `json:"name"`
-	ID        string  `json:"id"`
-	Parent    bool    `json:"parent"`
-	Up        bool    `json:"up"`
-	Rung      string  `json:"rung,omitempty"` // udp, tunnel or proxy
-	RTTMs     float64 `json:"rttMs"`
-	TracksIn  int     `json:"tracksIn"`
-	TracksOut int     `json:"tracksOut"`
-}
-
-type statusCount struct {
-	Live    int `json:"live"`
-	Planned int `json:"planned"`
-}
-
-type statusMedia struct {
-	Publishers  int `json:"publishers"`
-	Subscribers int `json:"subscribers"`
-	Sources     int `json:"sources"`
+	api.Status
+	Parts struct {
+		Addresses addresses     `json:"addresses"`
+		Ingest    ingest.Stats  `json:"ingest"`
+		Cascade   cascade.Stats `json:"cascade"`
+	} `json:"parts"`
 }
 
 // Run prints the status; a daemon that does not run is exit 2.
@@ -70,19 +44,24 @@ func (c *statusCmd) Run(con *console) error {
 			zh: fmt.Sprintf("数据目录 %s 上没有运行 tongke，请用 tongke run 启动，或用 --data 指定目录", dir),
 		}
 	}
-	var s status
-	if err := ctl.call(context.Background(), "GET", statusPath, nil, &s); err != nil {
+	var doc json.RawMessage
+	if err := ctl.call(context.Background(), "GET", "/api/v1/status", nil, &doc); err != nil {
 		return refusalFault(err)
 	}
 	if c.JSON {
-		e := json.NewEncoder(con.out)
-		e.SetIndent("", "  ")
-		return e.Encode(s)
+		var b bytes.Buffer
+		if err := json.Indent(&b, doc, "", "  "); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(con.out, b.String())
+		return err
+	}
+	var s status
+	if err := json.Unmarshal(doc, &s); err != nil {
+		return fmt.Errorf("read the daemon's answer: %w", err)
 	}
 	return s.print(con.out)
 }
-
-const statusPath = "/control/v1/status"
 
 func (s status) print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -91,21 +70,33 @@ func (s status) print(w io.Writer) error {
 	if !s.Ready {
 		state = "not ready"
 	}
-	line("box", "%s (%s), tongke %s, %s since %s", s.Name, s.ID, s.Version, state, s.Since.Local().Format(time.DateTime))
-	line("place", "campus %s, classroom %s, alliance %s", or(s.Campus, "-"), or(s.Classroom, "-"), or(s.Alliance, "-"))
-	line("listens", "%v, local %s", s.Listen, s.Local)
-	for _, l := range s.Links {
-		side, up := "child", "down"
-		if l.Parent {
-			side = "parent"
+	line("box", "%s (%s), tongke %s, %s, running for %v", s.Box.Name, s.Box.ID, s.Box.Version, state, time.Duration(s.UptimeSeconds)*time.Second)
+	line("place", "campus %s, classroom %s, alliance %s", or(s.Box.Campus, "-"), or(s.Box.Classroom, "-"), or(s.Box.Alliance, "-"))
+	line("listens", "%v, local %s", s.Parts.Addresses.Listen, s.Parts.Addresses.Local)
+	linked := map[string]cascade.PeerStats{}
+	for _, p := range s.Parts.Cascade.Peers {
+		linked[p.Peer.ID] = p
+	}
+	link := func(side, name, id string) {
+		p := linked[id]
+		if !p.Up {
+			line(side, "%s (%s), not connected", name, id)
+			return
 		}
-		if l.Up {
-			up = fmt.Sprintf("up by %s, round trip %.1f ms, tracks %d in %d out", l.Rung, l.RTTMs, l.TracksIn, l.TracksOut)
-		}
-		line(side, "%s (%s) %s", l.Name, l.ID, up)
+		line(side, "%s (%s), connected by %s, round trip %.1f ms, tracks %d in %d out", name, id, p.Rung, p.RTT*1000, p.TracksIn, p.TracksOut)
+	}
+	if s.Box.Parent != "" {
+		link("parent", s.ParentName, s.Box.Parent)
+	}
+	for _, c := range s.Children {
+		link("child", c.Name, c.ID)
 	}
 	line("lessons", "%d live, %d planned", s.Lessons.Live, s.Lessons.Planned)
-	line("media", "%d sources, %d publishers, %d subscribers", s.Media.Sources, s.Media.Publishers, s.Media.Subscribers)
+	for _, l := range s.Live {
+		line("", "%s %s, %s", l.ID, l.Title, l.Teacher)
+	}
+	line("media", "%d publishers, %d subscribers", s.Parts.Ingest.Publishers, s.Parts.Ingest.Subscribers)
+	line("memory", "%.0f MiB, %d goroutines", float64(s.MemoryBytes)/(1<<20), s.Goroutines)
 	if s.OneTime {
 		line("advice", "the administrator still has the one-time password: tongke password 管理员还在用一次性密码")
 	}
