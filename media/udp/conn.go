@@ -257,7 +257,10 @@ func (c *Conn) Close() error {
 		if c.sock != nil {
 			c.closeErr = c.sock.Close()
 		}
-		for _, t := range *c.tunnels.Load() {
+		c.tunnelMu.Lock() // whoever adds one after this sees that we are closed
+		tunnels := *c.tunnels.Load()
+		c.tunnelMu.Unlock()
+		for _, t := range tunnels {
 			t.Close()
 		}
 	})
