@@ -76,7 +76,7 @@ func (p *process) waitReady() addresses {
 	p.t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		if a, err := readAddresses(p.dir); err == nil && a.PID == p.cmd.Process.Pid && get(p.t, "http://"+a.Local+"/readyz") == http.StatusOK {
+		if a, err := readAddresses(p.dir); err == nil && a.PID == p.cmd.Process.Pid && statusOf("http://"+a.Local+"/readyz") == http.StatusOK {
 			return a
 		}
 		select {
@@ -105,9 +105,8 @@ func (p *process) stop(sig syscall.Signal) (code int, took time.Duration) {
 	return p.cmd.ProcessState.ExitCode(), time.Since(began)
 }
 
-// get returns the status of a GET, 0 when nobody answers.
-func get(t *testing.T, url string) int {
-	t.Helper()
+// statusOf returns the status of a GET, 0 when nobody answers.
+func statusOf(url string) int {
 	res, err := noKeepAlive.Get(url)
 	if err != nil {
 		return 0

@@ -33,7 +33,7 @@ func TestRunFromStartToStop(t *testing.T) {
 	}
 	for _, base := range []string{"http://" + a.Local, "https://" + a.Listen[0]} {
 		for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
-			if got := get(t, base+path); got != http.StatusOK {
+			if got := statusOf(base + path); got != http.StatusOK {
 				t.Errorf("%s%s: %d", base, path, got)
 			}
 		}
