@@ -1,0 +1,134 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"tongke/signaling/auth"
+	"tongke/signaling/join"
+	"tongke/signaling/lesson"
+	"tongke/signaling/store"
+)
+
+// The faults that begin here.
+var (
+	errNoRoute   = errors.New("there is nothing at this address")
+	errMethod    = errors.New("this address does not take that method; see Allow")
+	errHost      = errors.New("open this box as http://127.0.0.1")
+	errOrigin    = errors.New("another site's page may not do this")
+	errSignIn    = errors.New("sign in first")
+	errForbidden = errors.New("you may not do this")
+	errMediaType = errors.New("the body must be application/json")
+	errTooLarge  = errors.New("the body is larger than 64 KiB")
+	errNoBox     = errors.New("this box joins nobody at the moment")
+	errNotReady  = errors.New("the box is not ready")
+)
+
+// badJSON is a body that is not what the route takes.
+type badJSON struct{ err error }
+
+func (e *badJSON) Error() string { return "the body: " + e.err.Error() }
+
+// codes is the one table from what goes wrong inside to what the outside is told. The first that matches counts; what is not in it is
+// "internal", and its text stays in the log.
+var codes = []struct {
+	err    error
+	status int
+	code   string
+}{
+	{errNoRoute, http.StatusNotFound, "not-found"},
+	{errMethod, http.StatusMethodNotAllowed, "method-not-allowed"},
+	{errHost, http.StatusMisdirectedRequest, "wrong-host"},
+	{errOrigin, http.StatusForbidden, "cross-origin"},
+	{errSignIn, http.StatusUnauthorized, "sign-in-needed"},
+	{errForbidden, http.StatusForbidden, "forbidden"},
+	{errMediaType, http.StatusUnsupportedMediaType, "json-needed"},
+	{errTooLarge, http.StatusRequestEntityTooLarge, "body-too-large"},
+	{errNoBox, http.StatusServiceUnavailable, "join-unavailable"},
+	{errNotReady, http.StatusServiceUnavailable, "not-ready"},
+
+	{auth.ErrTokenForged, http.StatusUnauthorized, "token-forged"},
+	{auth.ErrTokenExpired, http.StatusUnauthorized, "token-expired"},
+	{auth.ErrTokenLesson, http.StatusForbidden, "token-wrong-lesson"},
+	{auth.ErrTokenRequest, http.StatusBadRequest, "token-invalid"},
+	{auth.ErrCredentials, http.StatusUnauthorized, "password-wrong"},
+	{auth.ErrPassword, http.StatusBadRequest, "password-refused"},
+	{auth.ErrBusy, http.StatusServiceUnavailable, "busy"},
+
+	{lesson.ErrUnknown, http.StatusNotFound, "lesson-unknown"},
+	{lesson.ErrExists, http.StatusConflict, "lesson-exists"},
+	{lesson.ErrEnded, http.StatusConflict, "lesson-ended"},
+	{lesson.ErrElsewhere, http.StatusConflict, "lesson-elsewhere"},
+	{lesson.ErrNoRecorder, http.StatusConflict, "recording-not-available"},
+	{lesson.ErrTooMany, http.StatusServiceUnavailable, "too-many-lessons"},
+
+	{join.ErrWrong, http.StatusForbidden, join.ErrWrong.Code},
+	{join.ErrUsed, http.StatusGone, join.ErrUsed.Code},
+	{join.ErrExpired, http.StatusGone, join.ErrExpired.Code},
+	{join.ErrMismatch, http.StatusForbidden, join.ErrMismatch.Code},
+	{join.ErrTries, http.StatusTooManyRequests, join.ErrTries.Code},
+	{join.ErrUnreachable, http.StatusBadGateway, join.ErrUnreachable.Code},
+	{join.ErrLoop, http.StatusConflict, join.ErrLoop.Code},
+	{join.ErrJoined, http.StatusConflict, join.ErrJoined.Code},
+	{join.ErrRequest, http.StatusBadRequest, join.ErrRequest.Code},
+	{join.ErrPlace, http.StatusBadRequest, join.ErrPlace.Code},
+	{join.ErrInvitations, http.StatusServiceUnavailable, join.ErrInvitations.Code},
+
+	{store.ErrNotFound, http.StatusNotFound, "not-found"},
+	{context.Canceled, 499, "gone-away"}, // nobody reads it
+	{context.DeadlineExceeded, http.StatusServiceUnavailable, "busy"},
+}
+
+// fault is an error as the outside sees it.
+type fault struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// describe finds an error's place in the table.
+func describe(err error) (status int, f fault, wait time.Duration) {
+	var tries *auth.TooManyTries
+	var bad *badJSON
+	var invalid *lesson.Invalid
+	switch {
+	case errors.As(err, &tries):
+		return http.StatusTooManyRequests, fault{"too-many-tries", tries.Error()}, tries.Wait
+	case errors.As(err, &bad):
+		return http.StatusBadRequest, fault{"json-invalid", bad.Error()}, 0
+	case errors.As(err, &invalid):
+		return http.StatusBadRequest, fault{"lesson-invalid", invalid.Error()}, 0
+	}
+	for _, c := range codes {
+		if !errors.Is(err, c.err) {
+			continue
+		}
+		switch c.status {
+		case http.StatusTooManyRequests:
+			wait = time.Minute
+		case http.StatusServiceUnavailable:
+			wait = time.Second
+		}
+		return c.status, fault{c.code, err.Error()}, wait
+	}
+	return http.StatusInternalServerError, fault{"internal", "the box could not do this; its log says why"}, 0
+}
+
+// fail answers with an error.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status, f, wait := describe(err)
+	if status == http.StatusInternalServerError {
+		a.cfg.Log.Error("request not served", "path", r.URL.Path, "err", err)
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="tongke"`)
+	}
+	if wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
+	}
+	if err := writeJSON(w, status, f); err != nil {
+		a.cfg.Log.Error("error not told", "err", err)
+	}
+}
