@@ -39,7 +39,6 @@ func (r *Registry) change(id string, f func(rec record, ok bool) (record, error)
 	r.mu.Lock()
 	r.records[id] = rec
 	if rec.Lesson.State == protocol.Ended {
-		delete(r.publishers, id)
 		delete(r.idle, id)
 	} else if !ok || old.Lesson.Epoch != rec.Lesson.Epoch {
 		r.idle[id] = time.Now()

@@ -178,6 +178,20 @@ func TestImplicitLessonEndsAfterItsPublishers(t *testing.T) {
 	})
 }
 
+func TestPublishersAreForgotten(t *testing.T) {
+	r := open(t, t.TempDir(), "core")
+	r.PublisherJoined("nothing", "a")
+	r.PublisherLeft("nothing", "a")
+	r.PublisherLeft("nothing", "b")
+	r.OpenForPublisher(t.Context(), "demo", "token")
+	r.PublisherJoined("demo", "a")
+	r.End("demo")
+	r.PublisherLeft("demo", "a")
+	if len(r.publishers) != 0 || len(r.idle) != 0 {
+		t.Errorf("left: %v %v", r.publishers, r.idle)
+	}
+}
+
 func TestPublisherMustComeBackAfterRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()

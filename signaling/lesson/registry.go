@@ -272,7 +272,9 @@ func (r *Registry) PublisherLeft(id, publisher string) {
 	delete(r.publishers[id], publisher)
 	if len(r.publishers[id]) == 0 {
 		delete(r.publishers, id)
-		r.idle[id] = time.Now()
+		if r.records[id].Lesson.State != protocol.Ended && r.records[id].Lesson.ID != "" {
+			r.idle[id] = time.Now()
+		}
 	}
 }
 
