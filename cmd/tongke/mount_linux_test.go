@@ -2,6 +2,8 @@ package main
 
 import "syscall"
 
+const readOnly = syscall.MS_RDONLY
+
 func mountTmpfs(dir string, flags uintptr, options string) error {
 	return syscall.Mount("tmpfs", dir, "tmpfs", flags, options)
 }

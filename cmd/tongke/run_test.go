@@ -164,7 +164,7 @@ func TestRunDisk(t *testing.T) {
 		}
 	})
 	t.Run("read-only", func(t *testing.T) {
-		dir := mount(t, syscall.MS_RDONLY, "size=1m")
+		dir := mount(t, readOnly, "size=1m")
 		wantOneSentence(t, append(flags, dir), "data-unwritable: this user may not write in the data directory "+dir+"; change its owner or choose another with --data")
 	})
 }
