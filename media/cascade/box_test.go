@@ -125,16 +125,7 @@ func newBoxOn(tb testing.TB, name, host string, opts ...boxOption) *testBox {
 	b.rel = relay.New(relay.Config{Log: log})
 	b.cfg = Config{
 		ID: b.key.id, Alliance: "county", Campus: name, Log: log, Relay: b.rel, Engine: b.eng, UDP: b.sock,
-		ClientTLS: func(pin string) *tls.Config {
-			return &tls.Config{Certificates: []tls.Certificate{b.key.cert}, InsecureSkipVerify: true, MinVersion: tls.VersionTLS13,
-				NextProtos: []string{"tongke-box/1", "http/1.1"},
-				VerifyConnection: func(cs tls.ConnectionState) error {
-					if pinOf(cs.PeerCertificates[0]) != pin {
-						return errPin
-					}
-					return nil
-				}}
-		},
+		ClientTLS: newClientTLS(b),
 		Peers: func(cs *tls.ConnectionState) (Peer, bool) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -174,6 +165,25 @@ func newBoxOn(tb testing.TB, name, host string, opts ...boxOption) *testBox {
 	})
 	tb.Cleanup(b.stop)
 	return b
+}
+
+func newClientTLS(b *testBox) func(string) *tls.Config {
+	return func(pin string) *tls.Config {
+		return &tls.Config{Certificates: []tls.Certificate{b.key.cert}, InsecureSkipVerify: true, MinVersion: tls.VersionTLS13,
+			NextProtos: []string{"tongke-box/1", "http/1.1"},
+			VerifyConnection: func(cs tls.ConnectionState) error {
+				if pinOf(cs.PeerCertificates[0]) != pin {
+					return errPin
+				}
+				return nil
+			}}
+	}
+}
+
+func noPeers(*tls.ConnectionState) (Peer, bool) { return Peer{}, false }
+
+func ptMap() map[codec.Codec]uint8 {
+	return map[codec.Codec]uint8{codec.Opus: 111, codec.VP8: 96, codec.H264: 102}
 }
 
 func (b *testBox) peer() Peer {
@@ -374,8 +384,7 @@ func (b *testBox) watch(k track.Key) *watcher {
 	b.tb.Helper()
 	w := &watcher{}
 	kind, _ := track.KindOf(k.Source)
-	pts := map[codec.Codec]uint8{codec.Opus: 111, codec.VP8: 96, codec.H264: 102}
-	sub, err := b.rel.Subscribe(relay.SubscriberConfig{Name: "watcher", Slots: []relay.SlotConfig{{Kind: kind, SSRC: 1, PayloadTypes: pts, Sink: w}}})
+	sub, err := b.rel.Subscribe(relay.SubscriberConfig{Name: "watcher", Slots: []relay.SlotConfig{{Kind: kind, SSRC: 1, PayloadTypes: ptMap(), Sink: w}}})
 	if err != nil {
 		b.tb.Fatal(err)
 	}

@@ -102,7 +102,7 @@ func (d *dialler) begin(now packet.Time) {
 		jitter = 0 // the first is at once
 	}
 	d.answers = map[int]string{}
-	d.plan(d.ways(d.n.uplink != nil), now.Add(jitter))
+	d.plan(d.ways(d.worked != nil), now.Add(jitter))
 	d.round++
 }
 

@@ -295,9 +295,11 @@ func (l *Link) tick(now packet.Time, stalled bool) {
 		l.deadAt = now
 		l.n.dial.died(l, now)
 		l.n.peerChanged(l.peer.ID)
+		l.n.reroute()
 	case l.state == stateDead && !silent:
 		l.n.move(l, eventHeard)
 		l.n.peerChanged(l.peer.ID)
+		l.n.reroute()
 	case l.state == stateDead && now.Sub(l.deadAt) >= giveUpAfter:
 		l.n.endLink(l, byeShutdown)
 	case !l.dialled && l.state == stateUp && now.Sub(l.upAt) >= relieveAfter:

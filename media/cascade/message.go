@@ -50,6 +50,7 @@ type announce struct {
 	Codec    string   `json:"codec"`
 	Path     []string `json:"path"`
 	Epoch    uint32   `json:"epoch"`
+	Live     bool     `json:"live"`
 	Alliance string   `json:"alliance"`
 	Campus   string   `json:"campus"`
 }

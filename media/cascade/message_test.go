@@ -24,7 +24,7 @@ var ref = sourceRef{Lesson: "maths-3", Origin: boxA, Source: "teacher"}
 // samples is one message of each kind, with values at their limits.
 var samples = []message{
 	&hello{Version: 1, Capabilities: []string{"field:want.deadline"}, Path: []string{boxB, boxA}, Alliance: "一中教联体", Campus: "core", DesiredVersion: ""},
-	&announce{sourceRef: ref, Layers: []string{"q", "h", "f"}, Codec: "h264", Path: []string{boxA, boxB}, Epoch: 1<<32 - 1, Alliance: "county-1", Campus: "core"},
+	&announce{sourceRef: ref, Layers: []string{"q", "h", "f"}, Codec: "h264", Path: []string{boxA, boxB}, Epoch: 1<<32 - 1, Live: true, Alliance: "county-1", Campus: "core"},
 	&withdraw{ref},
 	&want{sourceRef: ref, Layer: "h", Priority: 3},
 	&unwant{sourceRef: ref, Layer: "h"},
@@ -121,9 +121,9 @@ func TestDecodeRefuses(t *testing.T) {
 		{"path twice", `{"type":"hello","version":1,"capabilities":[],"path":["` + boxA + `","` + boxA + `"],"alliance":"","campus":"","desiredVersion":""}`, "twice"},
 		{"control characters", `{"type":"hello","version":1,"capabilities":[],"path":["` + boxA + `"],"alliance":"\n","campus":"","desiredVersion":""}`, "control"},
 		{"version 0", `{"type":"hello","version":0,"capabilities":[],"path":["` + boxA + `"],"alliance":"","campus":"","desiredVersion":""}`, "version"},
-		{"announce path", `{"type":"announce",` + ok + `,"layers":[""],"codec":"opus","path":["` + boxB + `"],"epoch":1,"alliance":"","campus":""}`, "origin"},
-		{"announce layers", `{"type":"announce",` + ok + `,"layers":["a","a"],"codec":"opus","path":["` + boxA + `"],"epoch":1,"alliance":"","campus":""}`, "layer"},
-		{"announce codec", `{"type":"announce",` + ok + `,"layers":[""],"codec":"h264","path":["` + boxA + `"],"epoch":1,"alliance":"","campus":""}`, "codec"},
+		{"announce path", `{"type":"announce",` + ok + `,"layers":[""],"codec":"opus","path":["` + boxB + `"],"epoch":1,"live":true,"alliance":"","campus":""}`, "origin"},
+		{"announce layers", `{"type":"announce",` + ok + `,"layers":["a","a"],"codec":"opus","path":["` + boxA + `"],"epoch":1,"live":true,"alliance":"","campus":""}`, "layer"},
+		{"announce codec", `{"type":"announce",` + ok + `,"layers":[""],"codec":"h264","path":["` + boxA + `"],"epoch":1,"live":true,"alliance":"","campus":""}`, "codec"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var d decoder

@@ -289,11 +289,13 @@ func (n *Node) opened(l *Link) {
 		n.dial.won(l, now)
 		if old := n.uplink; old != nil && old != l {
 			old.relieve = now.Add(overlapFor)
+			n.announceAll(old)
 		}
 		n.uplink = l
 		n.pathChanged()
 	}
 	n.announceAll(l)
+	n.reroute()
 	n.peerChanged(l.peer.ID)
 }
 

@@ -42,7 +42,7 @@ func (n *Node) announceTo(l *Link, k track.Key) {
 	if l.state != stateUp && l.state != stateDead {
 		return
 	}
-	a, ok := n.announcement(l.peer, k)
+	a, ok := n.announcement(l, k)
 	old, told := l.announced[k]
 	switch {
 	case ok && (!told || !a.equal(old)):
@@ -63,11 +63,13 @@ func (n *Node) announceTo(l *Link, k track.Key) {
 
 func (a announce) equal(b announce) bool {
 	return a.sourceRef == b.sourceRef && slices.Equal(a.Layers, b.Layers) && a.Codec == b.Codec && slices.Equal(a.Path, b.Path) &&
-		a.Epoch == b.Epoch && a.Alliance == b.Alliance && a.Campus == b.Campus
+		a.Epoch == b.Epoch && a.Live == b.Live && a.Alliance == b.Alliance && a.Campus == b.Campus
 }
 
-// announcement is what a peer may know of a source; ok is false when it may not have it, or has it from elsewhere.
-func (n *Node) announcement(p Peer, k track.Key) (a announce, ok bool) {
+// announcement is what a peer may know of a source; ok is false when it may not have it, or has it from elsewhere. On a link that is
+// about to be closed nothing is live, so that the peer turns elsewhere while both ways are open.
+func (n *Node) announcement(l *Link, k track.Key) (a announce, ok bool) {
+	p := l.peer
 	info, there := n.present[k]
 	if !there || slices.Contains(info.Path, p.ID) || len(info.Path)+1 > maxBoxes || len(info.Layers) == 0 {
 		return a, false
@@ -76,16 +78,17 @@ func (n *Node) announcement(p Peer, k track.Key) (a announce, ok bool) {
 		return a, false
 	}
 	a = announce{sourceRef: refOf(k), Codec: info.Codec.String(), Path: append(slices.Clone(info.Path), n.cfg.ID),
-		Epoch: n.epochs[k], Alliance: n.cfg.Alliance, Campus: n.cfg.Campus}
+		Epoch: n.epochs[k], Live: l.relieve == 0, Alliance: n.cfg.Alliance, Campus: n.cfg.Campus}
 	if info.Path != nil {
 		r := n.remotes[k]
 		if r == nil {
 			return a, false
 		}
 		a.Epoch, a.Alliance, a.Campus = r.ann.Epoch, r.ann.Alliance, r.ann.Campus
+		a.Live = a.Live && r.live
 	}
-	for _, l := range info.Layers[max(0, len(info.Layers)-maxLayers):] {
-		a.Layers = append(a.Layers, string(l))
+	for _, name := range info.Layers[max(0, len(info.Layers)-maxLayers):] {
+		a.Layers = append(a.Layers, string(name))
 	}
 	return a, a.check() == nil
 }

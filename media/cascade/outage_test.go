@@ -55,7 +55,7 @@ func TestCuts(t *testing.T) {
 	}
 }
 
-// smooth fails if a watcher had a gap of more than 300 ms between two times.
+// smooth fails if a watcher had a gap of more than 800 ms between two times.
 func smooth(t *testing.T, who string, w *watcher, from, to time.Time) {
 	t.Helper()
 	w.mu.Lock()
@@ -63,13 +63,13 @@ func smooth(t *testing.T, who string, w *watcher, from, to time.Time) {
 	last := from
 	for _, at := range w.at {
 		if at.After(from) && at.Before(to) {
-			if d := at.Sub(last); d > 300*time.Millisecond {
+			if d := at.Sub(last); d > 800*time.Millisecond {
 				t.Errorf("%s: nothing for %s", who, d)
 			}
 			last = at
 		}
 	}
-	if d := to.Sub(last); d > 300*time.Millisecond {
+	if d := to.Sub(last); d > 800*time.Millisecond {
 		t.Errorf("%s: nothing for the last %s", who, d)
 	}
 }

@@ -244,6 +244,7 @@ func TestRound(t *testing.T) {
 		{"one", round(one, reach{}, nil, false), "0audp@0 0atunnel@1000 0aproxy@1500"},
 		{"what worked", round(one, reach{}, &target{0, "https://a", rungProxy}, false), "0audp@0 0aproxy@0 0atunnel@1000"},
 		{"died", round(one, reach{}, &target{0, "https://a", rungUDP}, true), "0audp@0 0atunnel@0 0aproxy@300"},
+		{"two, died", round(two, reach{}, nil, true), "0audp@0 0atunnel@0 0budp@300 0btunnel@300 1cudp@300 1ctunnel@300"},
 		{"two", round(two, reach{}, nil, false), "0audp@0 0budp@300 0atunnel@1000 1cudp@1000 0btunnel@1300 1ctunnel@2000"},
 		{"alternatives", round(one, reach{urls: []string{"https://z"}, proxied: []bool{false}}, nil, false), "-1zudp@0 0audp@0 -1ztunnel@1000 0atunnel@1000 0aproxy@1500"},
 		{"better than a tunnel", better(round(one, reach{}, nil, false), target{0, "https://a", rungTunnel}), "0audp@0"},

@@ -18,7 +18,9 @@ type remote struct {
 	key      track.Key
 	ann      announce // as published
 	src      *relay.Source
-	supplies []*supply // newest last; the last one is asked
+	supplies []*supply
+	cur      *supply // the one that is asked; may be gone while nobody offers it
+	live     bool    // cur is, and its link is up; as announced to others
 	wanted   map[track.Layer]bool
 	orphan   packet.Time // since when nobody offers it; 0: somebody does
 	refused  bool        // the relay does not take it (codec); told once
@@ -30,7 +32,7 @@ type supply struct {
 	link   *Link
 	ann    announce
 	asked  map[track.Layer]bool
-	retire packet.Time // when its wants end because another supplies; 0: it is the one asked
+	retire packet.Time // when its wants end because another supplies
 }
 
 // RequestKeyframe asks whoever supplies the layer.
@@ -94,29 +96,64 @@ func (l *Link) announcedBy(m *announce) {
 	if s == nil {
 		s = &supply{remote: r, link: l, asked: map[track.Layer]bool{}}
 		l.offered[k] = s
-		for _, other := range r.supplies {
-			other.retire = packet.Now().Add(relieveAfter)
-		}
 		r.supplies = append(r.supplies, s)
 	}
 	s.ann, r.orphan = *m, 0
-	if r.current() == s {
-		r.publish()
-	}
-	r.ask()
+	r.choose()
 }
 
-// current is the supply that is asked.
-func (r *remote) current() *supply {
-	if len(r.supplies) == 0 {
-		return nil
+// choose takes the best supply for the one to ask. The former goes on for a while beside it: duplicates are discarded by origin number.
+func (r *remote) choose() {
+	best := r.cur
+	if best != nil && !slices.Contains(r.supplies, best) {
+		best = nil
 	}
-	return r.supplies[len(r.supplies)-1]
+	for _, s := range r.supplies {
+		if best == nil || s.better(best) {
+			best = s
+		}
+	}
+	if best != nil {
+		if r.cur != nil && r.cur != best {
+			r.cur.retire = packet.Now().Add(relieveAfter)
+		}
+		r.cur, best.retire = best, 0
+		r.publish()
+		r.ask()
+	}
+	if live := best != nil && best.ann.Live && best.link.state == stateUp; live != r.live {
+		r.live = live
+		for l := range r.n.links {
+			r.n.announceTo(l, r.key)
+		}
+	}
+}
+
+// better reports whether a is to be asked rather than b, which is asked now or came first: what is live on a link that lives and stays, then the
+// shorter path (so that routes settle, whatever is announced in a circle), then the newer of two links to the same peer.
+func (a *supply) better(b *supply) bool {
+	if x, y := a.ann.Live && a.link.lasts(), b.ann.Live && b.link.lasts(); x != y {
+		return x
+	}
+	if x, y := len(a.ann.Path), len(b.ann.Path); x != y {
+		return x < y
+	}
+	return a.link.peer.ID == b.link.peer.ID && a.link.birth > b.link.birth
+}
+
+// lasts reports a link that is up and not about to be closed.
+func (l *Link) lasts() bool { return l.state == stateUp && l.relieve == 0 }
+
+// reroute chooses again for every source, after a change of links.
+func (n *Node) reroute() {
+	for _, r := range n.remotes {
+		r.choose()
+	}
 }
 
 // publish brings the relay's knowledge in line with the current announcement.
 func (r *remote) publish() {
-	a := r.current().ann
+	a := r.cur.ann
 	if r.src != nil && a.Codec == r.ann.Codec && slices.Equal(a.Path, r.ann.Path) {
 		if !slices.Equal(a.Layers, r.ann.Layers) {
 			r.src.SetLayers(layersOf(a.Layers))
@@ -174,14 +211,14 @@ func layersOf(names []string) []track.Layer {
 func (r *remote) ask() {
 	now := packet.Now()
 	for _, s := range r.supplies {
-		over := s != r.current() && (now >= s.retire || len(s.asked) == 0)
+		over := s != r.cur && now >= s.retire
 		for l := range s.asked {
 			if over || !r.wanted[l] || !slices.Contains(s.ann.Layers, string(l)) {
 				delete(s.asked, l)
 				s.link.send(&unwant{sourceRef: refOf(r.key), Layer: string(l)})
 			}
 		}
-		if s != r.current() {
+		if s != r.cur {
 			continue
 		}
 		for l := range r.wanted {
@@ -205,10 +242,8 @@ func (r *remote) drop(s *supply, now packet.Time, gone bool) {
 		return
 	default:
 		r.orphan = now
-		return
 	}
-	r.publish()
-	r.ask()
+	r.choose()
 }
 
 // tick ends what has only been kept for a while.
@@ -221,7 +256,7 @@ func (r *remote) tick(now packet.Time) {
 	if len(r.supplies) > 1 {
 		r.ask()
 	}
-	if r.refused && r.current() != nil {
+	if r.refused && r.orphan == 0 {
 		r.publish() // the lesson's codec may have changed
 	}
 }

@@ -65,12 +65,12 @@ type reach struct {
 	proxied []bool // of each URL: there is an HTTP proxy for it
 }
 
-// round orders all ways to all parents; worked, if any, starts at once. hurry is for a link that died: then what carried it is not to be
-// trusted, and all rungs start together. The result is sorted by start.
+// round orders all ways to all parents; worked, if any, starts at once. hurry is for a link that was there and is not: then what carried it
+// is not to be trusted, and all rungs start together. The result is sorted by start.
 func round(parents []reach, alternatives reach, worked *target, hurry bool) (out []planned) {
-	tunnel, proxy := tunnelStep, proxyStep
+	next, tunnel, proxy := parentStep, tunnelStep, proxyStep
 	if hurry {
-		tunnel, proxy = 0, urlStep
+		next, tunnel, proxy = urlStep, 0, urlStep
 	}
 	add := func(parent int, r reach, base time.Duration) {
 		for i, u := range r.urls {
@@ -83,7 +83,7 @@ func round(parents []reach, alternatives reach, worked *target, hurry bool) (out
 	}
 	add(-1, alternatives, 0)
 	for i, r := range parents {
-		add(i, r, time.Duration(i)*parentStep)
+		add(i, r, time.Duration(i)*next)
 	}
 	for i := range out {
 		if worked != nil && out[i].url == worked.url && out[i].rung == worked.rung {
