@@ -154,7 +154,11 @@ func (d *daemon) build() (err error) {
 		return dataFault(d.dir, err)
 	}
 	d.lessons = lessons{d.registry, d.store}
-	if d.engine, err = rtc.New(rtc.Config{UDP: d.ends[0].udp, TCP: d.splits[0].ICE(), Log: d.log.With("part", "rtc")}); err != nil {
+	media := rtc.Config{UDP: d.ends[0].udp, TCP: d.splits[0].ICE(), Log: d.log.With("part", "rtc")}
+	for i, e := range d.ends[1:] {
+		media.More = append(media.More, rtc.Endpoint{UDP: e.udp, TCP: d.splits[1+i].ICE()})
+	}
+	if d.engine, err = rtc.New(media); err != nil {
 		return err
 	}
 	d.seen, d.down = make(chan string, 64), map[string]func(){}

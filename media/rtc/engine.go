@@ -44,6 +44,8 @@ type Config struct {
 	UDP *udp.Conn    // all media
 	TCP net.Listener // ICE-TCP (RFC 6544): connections whose first bytes are framed STUN; nil for none
 	Log *slog.Logger // nil for silence
+
+	More []Endpoint // further addresses of this box, offered as candidates too; owned like the first
 }
 
 // Engine makes peers. It is safe for use by many goroutines. An engine is cheap: a dialling side makes one for each dial, with a socket
@@ -57,6 +59,7 @@ type Engine struct {
 	open sync.Once // makes the muxes when the first peer needs them
 	udp  *udp.Mux
 	tcp  *ice.TCPMuxDefault
+	more []endpoint
 
 	mu     sync.Mutex
 	peers  map[*Peer]struct{}
@@ -128,23 +131,33 @@ func (e *Engine) Close() error {
 	case e.cfg.TCP != nil:
 		err = errors.Join(err, e.cfg.TCP.Close())
 	}
-	return err
+	return errors.Join(err, e.closeMore())
 }
 
 // openMuxes starts pion's readers on the sockets. They end with Close.
 func (e *Engine) openMuxes() {
-	log := loggers{e.log}
 	e.udp = udp.NewMux(e.cfg.UDP)
 	if e.cfg.TCP != nil {
-		e.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
-			Listener:                     newListener(e.cfg.TCP),
-			Logger:                       log.NewLogger("tcp"),
-			ReadBufferSize:               tcpReadBuffer,
-			WriteBufferSize:              tcpWriteBuffer,
-			FirstStunBindTimeout:         tcpFirst,
-			AliveDurationForConnFromStun: tcpFirst,
-		})
+		e.tcp = e.tcpMux(e.cfg.TCP)
 	}
+	for _, m := range e.cfg.More {
+		more := endpoint{udp: udp.NewMux(m.UDP)}
+		if m.TCP != nil {
+			more.tcp = e.tcpMux(m.TCP)
+		}
+		e.more = append(e.more, more)
+	}
+}
+
+func (e *Engine) tcpMux(ln net.Listener) *ice.TCPMuxDefault {
+	return ice.NewTCPMuxDefault(ice.TCPMuxParams{
+		Listener:                     newListener(ln),
+		Logger:                       loggers{e.log}.NewLogger("tcp"),
+		ReadBufferSize:               tcpReadBuffer,
+		WriteBufferSize:              tcpWriteBuffer,
+		FirstStunBindTimeout:         tcpFirst,
+		AliveDurationForConnFromStun: tcpFirst,
+	})
 }
 
 // add lets Close know of p; false when the engine is closed.
@@ -190,7 +203,7 @@ func (e *Engine) connection(media *webrtc.MediaEngine, c settings) (*webrtc.Peer
 	if e.udp == nil {
 		return nil, ErrClosed
 	}
-	var mux ice.UDPMux = e.udp
+	mux := e.udpMux()
 	if c.tunnel.IsValid() {
 		var err error
 		if mux, err = e.udp.Tunnel(c.tunnel); err != nil {
@@ -219,8 +232,11 @@ func (e *Engine) connection(media *webrtc.MediaEngine, c settings) (*webrtc.Peer
 	s.DisableActiveTCP(true)
 	s.SetICEUDPMux(mux)
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
-	if e.tcp != nil && !c.tunnel.IsValid() {
-		s.SetICETCPMux(e.tcp)
+	if tcp := e.allTCP(); tcp != nil && !c.tunnel.IsValid() {
+		s.SetICETCPMux(tcp)
+		if own := e.listens(); own != nil {
+			s.SetIPFilter(own) // concerns TCP alone: the UDP muxes list their addresses themselves
+		}
 		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
 	}
 	s.SetNetworkTypes(networks)
@@ -231,10 +247,4 @@ func (e *Engine) connection(media *webrtc.MediaEngine, c settings) (*webrtc.Peer
 		BundlePolicy: webrtc.BundlePolicyMaxBundle,
 		SDPSemantics: webrtc.SDPSemanticsUnifiedPlan,
 	})
-}
-
-// loopback reports whether peers on this machine may be met: whoever listens on loopback or on everything.
-func (e *Engine) loopback() bool {
-	ip := e.LocalAddr().IP
-	return len(ip) == 0 || ip.IsUnspecified() || ip.IsLoopback()
 }
