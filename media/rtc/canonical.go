@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -129,6 +130,11 @@ func (d *description) mediaEngine() (*webrtc.MediaEngine, error) {
 			}
 		}
 	}
+	if d.role == page {
+		if err := registerLater(m, d); err != nil {
+			return nil, err
+		}
+	}
 	return m, nil
 }
 
@@ -201,7 +207,7 @@ func tidy(text string, r role) string {
 // complete puts the rejected m-lines back into pion's answer, so that it has those of the offer in their order.
 func (d *description) complete(answer string) (string, error) {
 	answer = tidy(answer, d.role)
-	if d.usableMLines == len(d.sections) {
+	if d.usableMLines == len(d.sections) && !slices.ContainsFunc(d.sections, func(s *section) bool { return s.idle }) {
 		return answer, nil
 	}
 	var parsed sdp.SessionDescription
@@ -214,6 +220,9 @@ func (d *description) complete(answer string) (string, error) {
 		if !s.reject {
 			if len(accepted) == 0 {
 				return "", fmt.Errorf("own answer lacks m-line %q", s.mid)
+			}
+			if s.idle { // pion was told that it sends: it could not be woken again otherwise
+				rest(accepted[0])
 			}
 			parsed.MediaDescriptions = append(parsed.MediaDescriptions, accepted[0])
 			accepted = accepted[1:]

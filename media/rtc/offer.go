@@ -25,6 +25,7 @@ const (
 	receives role = iota // it publishes, we take
 	sends                // it subscribes, we give
 	both                 // an uplink
+	page                 // a page publishes, we take; its m-lines come, rest and go
 )
 
 // description is a remote description, read and chosen from. Nothing in it is longer or of another form than we like.
@@ -48,6 +49,7 @@ type section struct {
 	proto  string   // as written
 	format []string // as written, for a rejection
 	reject bool     // answered with port 0
+	idle   bool     // of a page: kept, and carries nothing for now
 	data   bool     // the data channels' m-line, of an uplink
 	send   bool     // we send on it
 	recv   bool     // we receive on it
@@ -188,12 +190,14 @@ func (s *section) read(parsed *sdp.SessionDescription, m *sdp.MediaDescription, 
 	if m.MediaName.Port.Value == 0 && !bundleOnly {
 		theirSend, theirRecv = false, false
 	}
-	s.send = theirRecv && r != receives
+	s.send = theirRecv && r != receives && r != page
 	s.recv = theirSend && r != sends && !s.send // an uplink's m-line has one direction
-	s.single = r == receives
+	s.single = r == receives || r == page
 	if !s.send && !s.recv {
-		s.reject = true
-		return nil
+		s.idle = r == page && (m.MediaName.Port.Value != 0 || bundleOnly)
+		if s.reject = !s.idle; s.reject {
+			return nil
+		}
 	}
 	all := readFormats(m)
 	s.choose(all, video)

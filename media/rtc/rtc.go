@@ -1,6 +1,6 @@
-// Package rtc is the only door to pion/webrtc. An Engine owns one UDP socket and, where given, one TCP listener, and makes three kinds
-// of peers on them: Receive answers a publisher, Send answers a subscriber, OfferUplink and AnswerUplink are the two ends of a link
-// between boxes. What comes out is packets as media/packet keeps them and slots as media/relay wants them; SDP, ICE, DTLS, SRTP, RTX,
+// Package rtc is the only door to pion/webrtc. An Engine owns one UDP socket and, where given, one TCP listener, and makes peers
+// on them: Receive answers a publisher, Send answers a subscriber, ReceivePage and SendPage are a page's two connections, OfferUplink and
+// AnswerUplink are the two ends of a link between boxes. What comes out is packets as media/packet keeps them and slots as media/relay wants them; SDP, ICE, DTLS, SRTP, RTX,
 // header extensions and feedback toward those who send stay in here.
 //
 // Two decisions shape it. First, an offer is read and chosen from by our own code (offer.go), and pion only sees what was chosen, in

@@ -8,7 +8,6 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
-	"tongke/media/codec"
 	"tongke/media/track"
 )
 
@@ -82,47 +81,7 @@ func (p *Peer) offer(ctx context.Context, layout *description) (string, error) {
 	if err := wait(ctx, gathered); err != nil {
 		return "", err
 	}
-	return tidy(p.pc.LocalDescription().SDP, both), nil
-}
-
-// SetAnswer completes OfferUplink with the parent's answer.
-func (p *Peer) SetAnswer(answer string) error {
-	if p.offered == nil {
-		return fmt.Errorf("peer has made no offer")
-	}
-	d, err := readDescription(answer, both, nil)
-	if err != nil {
-		return err
-	}
-	if d.setup == "actpass" {
-		return badOffer("answer does not choose a DTLS role (RFC 8842 §5.3)")
-	}
-	if len(d.sections) != len(p.offered.sections) {
-		return badOffer("answer has %d m-lines, the offer %d", len(d.sections), len(p.offered.sections))
-	}
-	out := 0
-	for i, s := range d.sections {
-		ours := p.offered.sections[i]
-		if s.reject || s.mid != ours.mid || s.kind != ours.kind || s.send != ours.send || s.recv != ours.recv || s.data != ours.data {
-			return badOffer("answer's m-line %q is not what was offered", s.mid)
-		}
-		if s.recv && s.ssrc == 0 {
-			return badOffer("answer's m-line %q declares no SSRC", s.mid)
-		}
-		if s.send {
-			p.out[out].s = s
-			out++
-		}
-	}
-	if err := d.checkBundle(); err != nil {
-		return err
-	}
-	p.recv.open(d) // before the first packet can come
-	p.remote = d
-	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: d.canonical()}); err != nil {
-		return badOffer("answer is refused: %s", oneLine(err.Error()))
-	}
-	return p.bindSenders()
+	return tidy(p.pc.LocalDescription().SDP, layout.role), nil
 }
 
 // AnswerUplink makes the parent's end of a link from the child's offer.
@@ -156,30 +115,10 @@ func (e *Engine) AnswerUplink(ctx context.Context, offer string, o UplinkOptions
 // uplinkLayout is the child's offer as our own description: what it looks like from here.
 func uplinkLayout(o UplinkOptions) *description {
 	d := &description{role: both, setup: "actpass"}
-	ext := extensions{twcc: 1, capture: 2}
-	audio := []payloadType{
-		{pt: 63, codec: codec.RED, apt: 111, fmtp: "111/111", feedback: audioFeedback},
-		{pt: 111, codec: codec.Opus, fmtp: "minptime=10;useinbandfec=1", feedback: audioFeedback},
-	}
-	video := []payloadType{
-		{pt: 102, codec: codec.H264, fmtp: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", feedback: videoFeedback},
-		{pt: 103, codec: codec.H264, rtx: true, apt: 102, fmtp: "apt=102"},
-		{pt: 96, codec: codec.VP8, feedback: videoFeedback},
-		{pt: 97, codec: codec.VP8, rtx: true, apt: 96, fmtp: "apt=96"},
-	}
-	add := func(n int, kind track.Kind, send bool) {
-		for range n {
-			s := &section{mid: strconv.Itoa(len(d.sections)), kind: kind, media: kind.String(), send: send, recv: !send, ext: ext, codecs: audio}
-			if kind == track.Video {
-				s.codecs = video
-			}
-			d.sections = append(d.sections, s)
-		}
-	}
-	add(o.AudioDown, track.Audio, false)
-	add(o.VideoDown, track.Video, false)
-	add(o.AudioUp, track.Audio, true)
-	add(o.VideoUp, track.Video, true)
+	d.add(o.AudioDown, track.Audio, false)
+	d.add(o.VideoDown, track.Video, false)
+	d.add(o.AudioUp, track.Audio, true)
+	d.add(o.VideoUp, track.Video, true)
 	d.sections = append(d.sections, &section{mid: strconv.Itoa(len(d.sections)), media: "application", data: true})
 	d.usableMLines = len(d.sections)
 	return d
