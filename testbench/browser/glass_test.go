@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +31,33 @@ func TestGlassToGlass(t *testing.T) {
 	box, err := onebox.Start(nil)
 	must(t, err)
 	t.Cleanup(func() { _ = box.Close() })
+	classroom := listen(t, box.URL)
+	glass(t, tab, route{box.URL + "/whip/music-3", "t"}, route{box.URL + "/whep/music-3", "t"})
+	if s := classroom.Stats(); s.Voice.Codec != "red" || s.Camera.Codec != "h264" {
+		t.Errorf("a headless classroom gets %s and %s, want red and h264", s.Voice.Codec, s.Camera.Codec)
+	}
+}
+
+// TestGlassToGlassAtAMember publishes at the core and watches at a member, through two boxes and the uplink between them.
+func TestGlassToGlassAtAMember(t *testing.T) {
+	tab := start(t)
+	d := startDemo(t)
+	token := func(box, role string) string {
+		path, err := program()
+		must(t, err)
+		out, err := exec.Command(path, "token", "--data", filepath.Join(d.dir, box), "--lesson", "glass", "--role", role).Output()
+		must(t, err)
+		return strings.TrimSpace(string(out))
+	}
+	glass(t, tab, route{d.Boxes[0].Local + "/whip/glass", token("core", "publish")}, route{d.Boxes[1].Local + "/whep/glass", token("member1", "watch")})
+}
+
+// route is one end of a way through the product.
+type route struct{ url, token string }
+
+// glass publishes to in and to a bare relay, watches out and the bare relay, and compares.
+func glass(t *testing.T, tab *browser.Tab, in, out route) {
+	t.Helper()
 	relay, err := bare.New(nil)
 	must(t, err)
 	web := httptest.NewServer(relay)
@@ -36,20 +66,14 @@ func TestGlassToGlass(t *testing.T) {
 	t.Cleanup(page.Close)
 
 	must(t, tab.Open(page.URL+"/glass.html"))
-	eval[string](t, tab, fmt.Sprintf(`publish("publishTongke", %q, "t", "H264")`, box.URL+"/whip/music-3"))
-	eval[string](t, tab, fmt.Sprintf(`publish("publishBare", %q, "t", "H264")`, web.URL+"/whip/music-3"))
+	eval[string](t, tab, fmt.Sprintf(`publish("publishTongke", %q, %q, "H264")`, in.url, in.token))
+	eval[string](t, tab, fmt.Sprintf(`publish("publishBare", %q, "t", "H264")`, web.URL+"/whip/glass"))
 	time.Sleep(time.Second) // the bare relay serves only what is there
-	joined := time.Now()
-	eval[string](t, tab, fmt.Sprintf(`watch("tongke", %q, "t")`, box.URL+"/whep/music-3"))
-	t.Logf("WHEP answered in %v", time.Since(joined).Round(time.Millisecond))
-	eval[string](t, tab, fmt.Sprintf(`watch("bare", %q, "t")`, web.URL+"/whep/music-3"))
+	eval[string](t, tab, fmt.Sprintf(`watch("tongke", %q, %q)`, out.url, out.token))
+	eval[string](t, tab, fmt.Sprintf(`watch("bare", %q, "t")`, web.URL+"/whep/glass"))
 	time.Sleep(2 * time.Second) // Chromium's estimate and jitter buffer settle
 	must(t, browser.ReadStamps(tab, map[string]string{"tongke": "#tongke", "bare": "#bare"}))
-	classroom := listen(t, box.URL)
 	time.Sleep(6 * time.Second)
-	if s := classroom.Stats(); s.Voice.Codec != "red" || s.Camera.Codec != "h264" {
-		t.Errorf("a headless classroom gets %s and %s, want red and h264", s.Voice.Codec, s.Camera.Codec)
-	}
 
 	var p50 [2]float64
 	for i, name := range []string{"tongke", "bare"} {
