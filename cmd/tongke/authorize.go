@@ -7,35 +7,38 @@ import (
 	"tongke/signaling/auth"
 )
 
-// authorize says who publishes or watches by WHIP and WHEP. What a role may do there stands in the two lists below.
+// authorize says who publishes or watches by WHIP and WHEP. What a role may do there stands in mayMedia.
 func (d *daemon) authorize(r *http.Request, lesson string, publish bool) (ingest.Grant, error) {
 	p, err := d.auth.Who(r, lesson)
 	if err != nil || p.Role == auth.Nobody {
 		return ingest.Grant{}, ingest.ErrNoToken
 	}
-	if !d.mayMedia(p, lesson, publish) {
+	if !d.mayMedia(r, p, lesson, publish) {
 		return ingest.Grant{}, ingest.ErrForbidden
 	}
 	return ingest.Grant{TokenID: p.TokenID, Name: string(p.Role)}, nil
 }
 
-func (d *daemon) mayMedia(p auth.Principal, lesson string, publish bool) bool {
-	if p.Lesson != "" && p.Lesson != lesson {
+func (d *daemon) mayMedia(r *http.Request, p auth.Principal, id string, publish bool) bool {
+	if p.Lesson != "" && p.Lesson != id {
 		return false
 	}
 	switch p.Role {
-	case auth.Administrator, auth.Operator:
+	case auth.Administrator, auth.Operator, auth.Teacher:
 		return true
-	case auth.Publish, auth.Teacher:
-		return publish || p.Role == auth.Teacher
+	case auth.Publish:
+		return publish
 	case auth.Watch, auth.Assistant, auth.Inspector:
 		return !publish
 	case auth.Classroom:
-		if publish {
-			return false
-		}
-		l, ok := d.registry.Open(lesson)
-		return !ok || d.registry.Visible(l, p.Campus, p.Classroom) // a lesson that is not known yet is asked for, and looked at again
+		return !publish && (p.Lesson != "" || d.attends(r, p, id))
 	}
 	return false
+}
+
+// attends reports whether the classroom beside this box is a member of the lesson, which the parent may have to be asked for. An unknown
+// lesson passes: it is answered as such a moment later.
+func (d *daemon) attends(r *http.Request, p auth.Principal, id string) bool {
+	l, err := d.registry.Ask(r.Context(), id)
+	return err != nil || d.registry.Visible(l, p.Campus, p.Classroom)
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"tongke/media/ingest"
 )
 
 // defaultConfigFile is read when it is there and --config names no other.
@@ -27,6 +29,7 @@ type Config struct {
 	Box    BoxConfig    `toml:"box"`
 	Log    LogConfig    `toml:"log"`
 	Uplink UplinkConfig `toml:"uplink"`
+	Ingest IngestConfig `toml:"ingest"`
 }
 
 // BoxConfig says what the box is called and by which names others reach it.
@@ -47,12 +50,29 @@ type UplinkConfig struct {
 	Alternatives []string `toml:"alternatives"`
 }
 
+// IngestConfig bounds WHIP and WHEP.
+type IngestConfig struct {
+	Publishers  int `toml:"publishers"`
+	Subscribers int `toml:"subscribers"`
+}
+
+// limits are the ingest part's limits with what the file says.
+func (c IngestConfig) limits() ingest.Limits {
+	l := ingest.DefaultLimits()
+	l.Publishers, l.Subscribers = c.Publishers, c.Subscribers
+	return l
+}
+
+// Validate reports every impossible value with its full key.
+func (c IngestConfig) Validate() error { return c.limits().Validate() }
+
 // DefaultConfig is what runs without a file. An empty Data means the state directory of this user, an empty Listen :8443 and, when it
 // is free, :443.
 func DefaultConfig() Config {
 	return Config{
-		Local: "127.0.0.1:8080",
-		Log:   LogConfig{Level: "info", Format: "text"},
+		Local:  "127.0.0.1:8080",
+		Log:    LogConfig{Level: "info", Format: "text"},
+		Ingest: IngestConfig{Publishers: ingest.DefaultLimits().Publishers, Subscribers: ingest.DefaultLimits().Subscribers},
 	}
 }
 
@@ -74,7 +94,7 @@ func (c Config) Validate() error {
 	if err := checkLocal(c.Local); err != nil {
 		errs = append(errs, fmt.Errorf("local: %w", err))
 	}
-	return errors.Join(append(errs, c.Box.Validate(), c.Log.Validate(), c.Uplink.Validate())...)
+	return errors.Join(append(errs, c.Box.Validate(), c.Log.Validate(), c.Uplink.Validate(), c.Ingest.Validate())...)
 }
 
 // maxBoxName bounds a box name in letters: it stands in one line of a screen.

@@ -169,7 +169,7 @@ func (d *daemon) build() (err error) {
 		Engine: d.engine, Relay: d.relay, Box: d.box.ID(),
 		Authorize: d.authorize,
 		Lessons:   d.lessons,
-		Limits:    ingest.DefaultLimits(),
+		Limits:    d.cfg.Ingest.limits(),
 		Log:       d.log.With("part", "ingest"),
 	})
 	d.registry.Watch(func(l lesson.Lesson) {

@@ -23,6 +23,14 @@ func TestDemo(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "demo")
 	p := launch(t, dir, "demo", "--dir", dir)
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, b := range []string{"core", "member1"} {
+				doc, _ := os.ReadFile(filepath.Join(dir, b, "log"))
+				t.Logf("%s:\n%s", b, doc)
+			}
+		}
+	})
 	f := waitDemo(t, p)
 	if len(f.Boxes) != 3 || f.Boxes[0].Name != "实验小学" || f.Lesson == "" {
 		t.Fatalf("demo.json: %+v", f)
