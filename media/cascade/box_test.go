@@ -52,10 +52,15 @@ type key struct {
 
 func newKey(tb testing.TB) key {
 	tb.Helper()
-	pub, priv, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	seed := make([]byte, ed25519.SeedSize)
+	_, _ = rand.Read(seed)
+	return keyFrom(tb, seed)
+}
+
+func keyFrom(tb testing.TB, seed []byte) key {
+	tb.Helper()
+	priv := ed25519.NewKeyFromSeed(seed)
+	pub := priv.Public().(ed25519.PublicKey)
 	sum := sha256.Sum256(pub)
 	id := base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").EncodeToString(sum[:10])
 	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: id},
@@ -113,7 +118,13 @@ func newBox(tb testing.TB, name string, opts ...boxOption) *testBox {
 
 func newBoxOn(tb testing.TB, name, host string, opts ...boxOption) *testBox {
 	tb.Helper()
-	b := &testBox{tb: tb, name: name, key: newKey(tb), peers: map[string]Peer{}}
+	b := &testBox{tb: tb, name: name, peers: map[string]Peer{}}
+	for _, o := range opts {
+		o(b)
+	}
+	if b.key.id == "" {
+		b.key = newKey(tb)
+	}
 	log := testLog(name)
 	var err error
 	if b.sock, err = udp.Listen(net.JoinHostPort(host, "0"), udp.Options{}); err != nil {

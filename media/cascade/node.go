@@ -30,7 +30,7 @@ const (
 
 // Node is this box in the tree: its links up and down. Make it with New, let its owner call Run.
 type Node struct {
-	cfg  Config
+	cfg  Config // Alliance and Campus are Run's
 	log  *slog.Logger
 	box  mailbox
 	done chan struct{}  // closed when Run has ended
@@ -175,6 +175,25 @@ func (n *Node) SetParents(p []Parent) {
 			if l.dialled && !slices.ContainsFunc(p, func(p Parent) bool { return p.ID == l.peer.ID }) {
 				n.endLink(l, byeRemoved)
 			}
+		}
+		n.dial.restart()
+	})
+}
+
+// SetPlace says in which alliance and on which campus this box stands now; joining a parent changes both. Call it before SetParents. Links
+// begin anew on a change, because the other side knows this box by them.
+func (n *Node) SetPlace(alliance, campus string) {
+	n.box.post(func() {
+		switch {
+		case n.cfg.Alliance == alliance && n.cfg.Campus == campus:
+			return
+		case !isText(alliance) || !isText(campus):
+			n.log.Error("alliance or campus is longer than 64 characters or has control characters")
+			return
+		}
+		n.cfg.Alliance, n.cfg.Campus = alliance, campus
+		for l := range n.links {
+			n.endLink(l, byeShutdown)
 		}
 		n.dial.restart()
 	})
