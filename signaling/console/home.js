@@ -25,7 +25,7 @@ async function main() {
 	if (name === null || list === null || none === null) {
 		return;
 	}
-	name.textContent = [box?.campus, box?.classroom, box?.name].filter(Boolean).join(" ") || say(words, "page.home");
+	name.textContent = [...new Set([box?.campus, box?.classroom, box?.name].filter(Boolean))].join(" ") || say(words, "page.home");
 	const rows = Array.isArray(lessons) ? lessons : Array.isArray(lessons?.lessons) ? lessons.lessons : [];
 	for (const l of rows) {
 		const link = document.createElement("a");

@@ -30,8 +30,9 @@ type Tab struct {
 // patience is how long one step in a page may take on a busy machine.
 const patience = 20 * time.Second
 
-// Start runs Chromium with a fresh profile under dir and opens an empty tab. Close of that tab ends the browser.
-func Start(ctx context.Context, dir string) (*Tab, error) {
+// Start runs Chromium with a fresh profile under dir and opens an empty tab. Close of that tab ends the browser. Further options come after
+// the house's own and win.
+func Start(ctx context.Context, dir string, more ...chromedp.ExecAllocatorOption) (*Tab, error) {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		return nil, ErrMissing
@@ -58,7 +59,7 @@ func Start(ctx context.Context, dir string) (*Tab, error) {
 		chromedp.Flag("allow-loopback-in-peer-connection", true),
 		chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
 	}
-	alloc, stopAlloc := chromedp.NewExecAllocator(ctx, options...)
+	alloc, stopAlloc := chromedp.NewExecAllocator(ctx, append(options, more...)...)
 	first, stopTab := chromedp.NewContext(alloc)
 	tab := &Tab{first, func() { stopTab(); stopAlloc() }}
 	if err := chromedp.Do(first); err != nil {

@@ -2,6 +2,7 @@ package browser_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"tongke/signaling/console"
 	"tongke/testbench"
@@ -22,12 +24,12 @@ import (
 )
 
 // start starts Chromium with one tab, or skips or fails the test.
-func start(t *testing.T) *browser.Tab {
+func start(t *testing.T, more ...chromedp.ExecAllocatorOption) *browser.Tab {
 	t.Helper()
 	if browser.LeftOut() {
 		t.Skip("BROWSER=0")
 	}
-	tab, err := browser.Start(context.Background(), t.TempDir())
+	tab, err := browser.Start(context.Background(), t.TempDir(), more...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,4 +250,95 @@ func TestClassPageOnTheRelay(t *testing.T) {
 		t.Errorf("it says %q", p.Words)
 	}
 	judge(t, tab, 4*time.Second)
+}
+
+// Where the browser wants a gesture before sound, the page says so, shows the pictures meanwhile, and a tap is enough.
+func TestTapOpensTheSound(t *testing.T) {
+	tab := start(t, chromedp.Flag("autoplay-policy", "user-gesture-required"))
+	b, err := onebox.Start(nil)
+	must(t, err)
+	t.Cleanup(func() { _ = b.Close() })
+	teach(t, b.URL)
+	time.Sleep(time.Second)
+	must(t, tab.Do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(b.URL+"/class/music-3")))
+	p := until(t, tab, 10*time.Second, "tap, with pictures", func(p page) bool { return p.State == "tap" && p.Frames.Teacher > 0 })
+	if p.Words != "点一下屏幕，打开声音" {
+		t.Errorf("it says %q", p.Words)
+	}
+	shot(t, tab, "tap")
+	must(t, tab.Do(chromedp.MouseClickXY(200, 200)))
+	until(t, tab, 5*time.Second, "live", is("live"))
+	if paused := eval[bool](t, tab, `document.getElementById("sound").paused`); paused {
+		t.Error("no sound after the tap")
+	}
+}
+
+// A monkey at the keyboard leaves the lesson as it was.
+func TestKeysChangeNothing(t *testing.T) {
+	tab := start(t)
+	b, err := onebox.Start(nil)
+	must(t, err)
+	t.Cleanup(func() { _ = b.Close() })
+	teach(t, b.URL)
+	time.Sleep(time.Second)
+	must(t, tab.Do(chromedp.EmulateViewport(1920, 1080), chromedp.Navigate(b.URL+"/class/music-3")))
+	until(t, tab, 10*time.Second, "live", is("live"))
+	eval[bool](t, tab, `window.untouched = true`)
+	for _, key := range []string{kb.Escape, kb.F5, kb.F11, kb.Backspace, kb.Enter, kb.PageDown, kb.Tab, kb.ArrowDown, " ", "h", "p"} {
+		must(t, tab.Do(chromedp.KeyEvent(key)))
+	}
+	must(t, tab.Do(chromedp.KeyEvent("r", chromedp.KeyModifiers(chromedp.ModifierCtrl)), chromedp.KeyEvent("p", chromedp.KeyModifiers(chromedp.ModifierCtrl)),
+		chromedp.KeyEvent(kb.ArrowLeft, chromedp.KeyModifiers(chromedp.ModifierAlt)),
+		chromedp.MouseClickXY(700, 400, chromedp.ButtonRight), chromedp.MouseClickXY(1600, 900)))
+	time.Sleep(500 * time.Millisecond)
+	if !eval[bool](t, tab, `window.untouched === true && getSelection().toString() === "" && scrollY === 0 && innerWidth === 1920`) {
+		t.Error("the page was loaded again, scrolled, or has a selection")
+	}
+	if p := look(t, tab); p.State != "live" {
+		t.Errorf("the page is %+v", p)
+	}
+}
+
+// The choice of the sentence, as a table, in the engine that runs it.
+func TestSentences(t *testing.T) {
+	tab := start(t)
+	b, err := onebox.Start(nil)
+	must(t, err)
+	t.Cleanup(func() { _ = b.Close() })
+	must(t, tab.Open(b.URL+"/"))
+	const now = 1_000_000
+	for _, c := range []struct {
+		name   string
+		facts  string // what differs from a lesson that has run well for long
+		before string
+		want   string
+	}{
+		{"runs well", ``, "live", "live"},
+		{"just opened", `started: false, answered: false, dataAt: 0, flowingSince: 0`, "joining", "joining"},
+		{"no teacher yet", `started: false, dataAt: 0, flowingSince: 0`, "joining", "wait.teacher"},
+		{"1.9 s without data", `dataAt: now - 1900`, "live", "live"},
+		{"2 s without data", `dataAt: now - 2000`, "live", "teacher.down"},
+		{"data for 2.9 s again", `flowingSince: now - 2900`, "teacher.down", "teacher.down"},
+		{"data for 3 s again", `flowingSince: now - 3000`, "teacher.down", "live"},
+		{"first data after waiting", `flowingSince: now - 100`, "wait.teacher", "live"},
+		{"own box away for 1 s, data still comes", `unreachableSince: now - 1000`, "live", "live"},
+		{"own box away for 2 s", `unreachableSince: now - 2000, dataAt: now - 2500`, "live", "box.restart"},
+		{"another box away for 2 s", `unreachableSince: now - 2000, dataAt: now - 2500, beside: false`, "live", "link.down"},
+		{"another box away for a minute", `unreachableSince: now - 60000, dataAt: 0, beside: false`, "link.down", "link.long"},
+		{"token refused", `started: false, refusedStatus: 401`, "joining", "refused"},
+		{"cannot decode", `started: false, refusedStatus: 422`, "joining", "codec"},
+		{"unknown lesson", `started: false, dataAt: 0, flowingSince: 0, refusedStatus: 404`, "joining", "wait.teacher"},
+		{"sound blocked", `soundBlocked: true`, "live", "tap"},
+	} {
+		got := eval[string](t, tab, fmt.Sprintf(`(async () => {
+			const { sentence } = await import("/console/state.js");
+			const now = %d;
+			const good = {now, started: true, dataAt: now - 100, flowingSince: now - 60000, answered: true, unreachableSince: 0, beside: true,
+				refusedStatus: 0, soundBlocked: false};
+			return sentence({...good, %s}, {state: %q, since: 0}).state;
+		})()`, now, c.facts, c.before))
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
 }
