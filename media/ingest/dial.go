@@ -56,9 +56,7 @@ func (s *Server) settled(lesson string) codec.Codec {
 func (s *Server) send(ctx context.Context, x *session, sdp string, _ *offer) (peer, string, error) {
 	lesson := s.cfg.Relay.LessonCodec(x.lesson)
 	var life life
-	p, answer, err := s.cfg.Engine.Send(ctx, sdp, rtc.SendOptions{
-		Name: x.id[:6], OnState: func(st rtc.State) { life.state(s, x, st) },
-	})
+	p, answer, err := s.cfg.Engine.Send(ctx, sdp, rtc.SendOptions{Name: x.id[:6]})
 	if err != nil {
 		return nil, "", offerProblem(err, lesson)
 	}
@@ -79,11 +77,21 @@ func (s *Server) send(ctx context.Context, x *session, sdp string, _ *offer) (pe
 	}
 	x.media = sub
 	p.OnRTCP(func(slot int, pkts []rtcp.Packet) { sub.HandleRTCP(slot, pkts) })
-	for i, source := range sources {
-		if source != "" {
-			sub.Bind(i, track.Key{Lesson: x.lesson, Source: source}, relay.BindOptions{})
+	bind := func() {
+		for i, source := range sources {
+			if source != "" {
+				sub.Bind(i, track.Key{Lesson: x.lesson, Source: source}, relay.BindOptions{})
+			}
 		}
 	}
+	bind() // at once, so that what must come over the uplink is on its way,
+	var once sync.Once
+	p.OnState(func(st rtc.State) {
+		if st == rtc.Connected {
+			once.Do(bind) // and again when it can be sent: from the cached keyframe
+		}
+		life.state(s, x, st)
+	})
 	return p, answer, nil
 }
 

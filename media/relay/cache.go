@@ -76,11 +76,19 @@ func (c *cache) start(now packet.Time) (seq uint64, ok bool) {
 	return c.key, true
 }
 
+// oldest is the smallest number that can still be there.
+func (c *cache) oldest() uint64 {
+	if c.highest < uint64(len(c.ring)) {
+		return 0
+	}
+	return c.highest - uint64(len(c.ring)) + 1
+}
+
 // frames counts the video frames from a number to the newest packet, and calls f with each frame's first number.
 func (c *cache) frames(from uint64, f func(first uint64)) int {
 	n := 0
 	var ts uint32
-	for seq := from; seq <= c.highest; seq++ {
+	for seq := max(from, c.oldest()); seq <= c.highest; seq++ {
 		b := c.get(seq)
 		if b == nil || (n > 0 && b.Timestamp == ts) {
 			continue

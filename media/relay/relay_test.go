@@ -646,3 +646,24 @@ func BenchmarkForward(b *testing.B) {
 		})
 	}
 }
+
+func TestSlotBoundBeforeItsConnectionIsUpBeginsWithTheKeyframe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t)
+		u := publish(t, r, teacherInfo(), &maker{}).Up("")
+		s := &sink{full: true}
+		p := &sender{seq: 1, gop: 1000}
+		p.push(u, 3)
+		subscribe(t, r, s).Bind(0, teacher, BindOptions{})
+		p.push(u, 3)
+		s.mu.Lock()
+		s.full = false
+		s.mu.Unlock()
+		p.push(u, 6)
+		synctest.Wait()
+		_, b := s.got()
+		if len(b) != 36 || b[0][2] != 0 {
+			t.Errorf("%d packets, the first of frame %d: want all 36 from frame 0", len(b), b[0][2])
+		}
+	})
+}

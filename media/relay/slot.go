@@ -270,13 +270,17 @@ func (r *Relay) replay(now packet.Time) {
 			return true
 		}
 		c := &s.current.cache
-		for n := 0; n < s.quota && s.replayAt <= c.highest; s.replayAt++ {
-			if b := c.get(s.replayAt); b != nil {
+		at := max(s.replayAt, c.oldest())
+		for n := 0; n < s.quota && at <= c.highest; at++ {
+			if b := c.get(at); b != nil {
 				s.forward(b, now)
 				n++
 			}
+			if s.current == nil {
+				return true // nothing can be sent yet
+			}
 		}
-		if s.replayAt > c.highest {
+		if s.replayAt = at; at > c.highest {
 			s.replayAt = 0
 			return true
 		}
@@ -308,6 +312,9 @@ func (s *slot) forward(b *packet.Buffer, now packet.Time) {
 		s.sub.r.counts.drop(dropSink)
 		if s.cfg.Kind == track.Video {
 			s.skip, s.skipTS = true, b.Timestamp
+			if s.sent == 0 {
+				s.lose() // the connection is not up yet: begin anew with a keyframe, at the next tick or Bind
+			}
 		}
 		return
 	}
