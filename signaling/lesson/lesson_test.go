@@ -68,7 +68,7 @@ func connect(parent, child *Registry) (cut func()) {
 
 func spec(id string) Spec { return Spec{ID: id, Title: id} }
 
-func state(r *Registry, id string) protocol.State {
+func state(r *Registry, id string) protocol.Phase {
 	l, _ := r.Get(id)
 	return l.State
 }
@@ -77,7 +77,7 @@ func TestLessonLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		r := open(t, dir, "core")
-		var told []protocol.State
+		var told []protocol.Phase
 		cancel := r.Watch(func(l Lesson) { told = append(told, l.State) })
 		run(t, r)
 		l, err := r.Create(Spec{ID: "math", Title: "数学", Campuses: protocol.Campuses{"north"}, Start: time.Now().Add(time.Minute)}, "admin")

@@ -89,7 +89,7 @@ func (r *Registry) send(p *peer, m protocol.Message) {
 
 // Frame takes a frame from another box and keeps nothing of it. An error says that the frame was no good; the link may stay.
 func (r *Registry) Frame(box string, frame []byte) error {
-	m, err := protocol.Decode(frame)
+	m, err := protocol.DecodeFrame(frame)
 	if err != nil {
 		return fmt.Errorf("lesson frame: %w", err)
 	}

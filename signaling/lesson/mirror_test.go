@@ -11,7 +11,7 @@ import (
 )
 
 func TestJudge(t *testing.T) {
-	l := func(owner string, epoch, revision uint64, s protocol.State) Lesson {
+	l := func(owner string, epoch, revision uint64, s protocol.Phase) Lesson {
 		return Lesson{ID: "x", Owner: owner, Epoch: epoch, Revision: revision, State: s}
 	}
 	const live, over = protocol.Live, protocol.Ended
@@ -74,7 +74,7 @@ func (tr tree) connect() (cut func()) {
 	}
 }
 
-func (tr tree) want(t *testing.T, what, id, owner string, s protocol.State) {
+func (tr tree) want(t *testing.T, what, id, owner string, s protocol.Phase) {
 	t.Helper()
 	synctest.Wait()
 	for _, r := range tr.all() {

@@ -172,7 +172,7 @@ func (r *Registry) pass(now time.Time) {
 }
 
 // nextLocked is the state that a lesson should have at this time.
-func (r *Registry) nextLocked(rec record, now time.Time) protocol.State {
+func (r *Registry) nextLocked(rec record, now time.Time) protocol.Phase {
 	l := rec.Lesson
 	if l.State == protocol.Ended {
 		return l.State

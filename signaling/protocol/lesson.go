@@ -1,25 +1,23 @@
-// Package protocol holds the messages of tongke.v1, between boxes and between a page and its box. README.md is the text; this package is
-// its types, and refuses what does not stand there. It has no state and starts nothing.
 package protocol
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"strings"
 	"time"
 )
 
-// State is where a lesson stands.
-type State string
+// Phase is where a lesson stands.
+type Phase string
 
-// planned → live → ended. A lesson that begins at once is live from the start; an ended one never comes back: its id may be used anew.
+// A lesson's record knows planned → live → ended, where live means open: who may may come in. The lesson as people see it (State) is more
+// exact: planned → waiting → live → over → ended.
 const (
-	Planned State = "planned"
-	Live    State = "live"
-	Ended   State = "ended"
+	Planned Phase = "planned"
+	Waiting Phase = "waiting" // somebody is there, the teacher has not begun
+	Live    Phase = "live"
+	Over    Phase = "over" // the bell has rung, the teacher goes on
+	Ended   Phase = "ended"
 )
 
 // What a lesson keeps, and whom.
@@ -46,7 +44,7 @@ type Lesson struct {
 	Scope     string    `json:"scope"`
 	Start     time.Time `json:"start,omitzero"`
 	End       time.Time `json:"end,omitzero"`
-	State     State     `json:"state"`
+	State     Phase     `json:"state"`
 	Owner     string    `json:"owner"` // box id
 	CreatedBy string    `json:"createdBy"`
 	Implicit  bool      `json:"implicit,omitempty"` // made by a publisher; ends after its last one
@@ -95,9 +93,6 @@ func (c Campuses) Attend(campus, classroom string) bool {
 	return false
 }
 
-// Message is one frame between boxes.
-type Message interface{ kind() string }
-
 // LessonPut says what a lesson is now.
 type LessonPut struct {
 	Lesson Lesson `json:"lesson"`
@@ -124,83 +119,3 @@ type LessonNone struct {
 
 // LessonSynced ends the puts of a link that came up.
 type LessonSynced struct{}
-
-func (LessonPut) kind() string    { return "lesson.put" }
-func (LessonEnd) kind() string    { return "lesson.end" }
-func (LessonAsk) kind() string    { return "lesson.ask" }
-func (LessonNone) kind() string   { return "lesson.none" }
-func (LessonSynced) kind() string { return "lesson.synced" }
-
-// MaxFrame is the longest frame in bytes.
-const MaxFrame = 16 << 10
-
-var decoders = map[string]func([]byte) (Message, error){
-	"lesson.put":    decodeAs[LessonPut],
-	"lesson.end":    decodeAs[LessonEnd],
-	"lesson.ask":    decodeAs[LessonAsk],
-	"lesson.none":   decodeAs[LessonNone],
-	"lesson.synced": decodeAs[LessonSynced],
-}
-
-// Decode reads a frame that came over an uplink.
-func Decode(frame []byte) (Message, error) {
-	if len(frame) > MaxFrame {
-		return nil, fmt.Errorf("a frame of %d bytes", len(frame))
-	}
-	var fields map[string]json.RawMessage
-	if err := strict(frame, &fields); err != nil {
-		return nil, err
-	}
-	var kind string
-	if err := json.Unmarshal(fields["type"], &kind); err != nil {
-		return nil, errors.New("a frame without a type")
-	}
-	decode := decoders[kind]
-	if decode == nil {
-		return nil, fmt.Errorf("unknown type %.40q", kind)
-	}
-	delete(fields, "type")
-	rest, err := json.Marshal(fields)
-	if err != nil {
-		return nil, err
-	}
-	return decode(rest)
-}
-
-func decodeAs[M Message](data []byte) (Message, error) {
-	var m M
-	if err := strict(data, &m); err != nil {
-		return nil, fmt.Errorf("%s: %w", m.kind(), err)
-	}
-	return m, nil
-}
-
-func strict(data []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("more than one value")
-	}
-	return nil
-}
-
-// Encode writes a frame: the type first, then the message's fields.
-func Encode(m Message) ([]byte, error) {
-	body, err := json.Marshal(m)
-	if err != nil {
-		return nil, err
-	}
-	frame := append([]byte(`{"type":"`+m.kind()+`"`), ',')
-	if string(body) == "{}" {
-		frame[len(frame)-1] = '}'
-	} else {
-		frame = append(frame, body[1:]...)
-	}
-	if len(frame) > MaxFrame {
-		return nil, fmt.Errorf("%s: a frame of %d bytes", m.kind(), len(frame))
-	}
-	return frame, nil
-}
