@@ -15,6 +15,7 @@ const (
 	BucketInvitations = "invitations" // by invitation id
 	BucketChildren    = "children"    // by box id
 	BucketLessons     = "lessons"     // by lesson id
+	BucketTimetable   = "timetable"   // single records by the keys of signaling/timetable
 
 	bucketSchema = "schema"
 )
@@ -37,6 +38,10 @@ var migrations = []func(*bolt.Tx) error{
 			}
 		}
 		return nil
+	},
+	func(tx *bolt.Tx) error { // 2: the timetable
+		_, err := tx.CreateBucketIfNotExists([]byte(BucketTimetable))
+		return err
 	},
 }
 

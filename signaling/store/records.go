@@ -32,8 +32,11 @@ type Meta struct {
 type User struct {
 	Name     string    `json:"name"`
 	Role     string    `json:"role"`
-	Password string    `json:"password"` // argon2id, PHC string
-	OneTime  bool      `json:"oneTime"`  // the password still is the one made by the box
+	Campus   string    `json:"campus,omitzero"`   // where the person works; "" = everywhere
+	Disabled bool      `json:"disabled,omitzero"` // may not sign in
+	Password string    `json:"password"`          // argon2id, PHC string
+	OneTime  bool      `json:"oneTime"`           // the password still is the one made by the box
+	CodeEnds time.Time `json:"codeEnds,omitzero"` // until when a code for a new password can be used; zero = the administrator's first one, always
 	Created  time.Time `json:"created"`
 	Changed  time.Time `json:"changed"`           // when the password was last set
 	SignedIn time.Time `json:"signedIn,omitzero"` // first sign-in; zero = nobody came yet
@@ -44,6 +47,7 @@ type Session struct {
 	User    string    `json:"user"`
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
+	OneTime bool      `json:"oneTime,omitzero"` // came by a code: a new password is due, and the old one is not asked for
 }
 
 // Invitation is one code given out: its id is the first group, Key the other 60 bits.
