@@ -172,14 +172,22 @@ func (d *daemon) build() (err error) {
 		Limits:    d.cfg.Ingest.limits(),
 		Log:       d.log.With("part", "ingest"),
 	})
-	d.registry.Watch(func(l lesson.Lesson) {
-		if l.State == protocol.Ended {
-			d.ingest.CloseLesson(l.ID)
-			d.relay.EndLesson(l.ID)
-		}
-		d.node.Refresh() // who may see it may have changed
-	})
+	for _, l := range d.registry.List() {
+		d.lessonChanged(l)
+	}
+	d.registry.Watch(d.lessonChanged)
 	return nil
+}
+
+// lessonChanged lets the media parts follow a lesson.
+func (d *daemon) lessonChanged(l lesson.Lesson) {
+	if l.State == protocol.Ended {
+		d.ingest.CloseLesson(l.ID)
+		d.relay.EndLesson(l.ID)
+	} else {
+		d.relay.SetTeaching(l.ID, l.Owner)
+	}
+	d.node.Refresh() // who may see it may have changed
 }
 
 // untilDone makes a part of what only has to be closed.
