@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -48,6 +49,14 @@ type LogConfig struct {
 type UplinkConfig struct {
 	Proxy        string   `toml:"proxy"`
 	Alternatives []string `toml:"alternatives"`
+}
+
+// proxy finds the HTTP proxy for a request to the parent: the configured one, else that of the environment.
+func (c UplinkConfig) proxy() func(*http.Request) (*url.URL, error) {
+	if u, err := url.Parse(c.Proxy); err == nil && c.Proxy != "" {
+		return http.ProxyURL(u)
+	}
+	return http.ProxyFromEnvironment
 }
 
 // IngestConfig bounds WHIP and WHEP.

@@ -92,7 +92,7 @@ func joinInto(ctx context.Context, s *store.Store, box *identity.Box, c Config, 
 	if err != nil {
 		return "", err
 	}
-	j, err := join.Join(ctx, url, code, joinIdentity(box), box.ClientTLS(""), boxName(box, meta, c))
+	j, err := join.JoinThrough(ctx, c.Uplink.proxy(), url, code, joinIdentity(box), box.ClientTLS(""), boxName(box, meta, c))
 	if err != nil {
 		return "", err
 	}

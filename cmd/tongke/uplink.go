@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"net/http"
-	"net/url"
 	"time"
 
 	"tongke/device/identity"
@@ -30,13 +28,7 @@ func (d *daemon) newNode(meta store.Meta) (*cascade.Node, error) {
 			}
 		},
 		OnPeer: d.peerChanged,
-	}
-	if d.cfg.Uplink.Proxy != "" {
-		proxy, err := url.Parse(d.cfg.Uplink.Proxy)
-		if err != nil {
-			return nil, err // validated
-		}
-		cfg.Proxy = func(*http.Request) (*url.URL, error) { return proxy, nil }
+		Proxy:  d.cfg.Uplink.proxy(),
 	}
 	return cascade.New(cfg)
 }

@@ -41,6 +41,11 @@ type Joined struct {
 // Join asks the parent at address (a URL, or a host that a person typed) to take this box in. config shows this box's identity certificate
 // and takes any other box's; the code is what proves the other. Errors are *Error inside.
 func Join(ctx context.Context, address, typed string, id Identity, config *tls.Config, name string) (Joined, error) {
+	return JoinThrough(ctx, http.ProxyFromEnvironment, address, typed, id, config, name)
+}
+
+// JoinThrough is Join by the HTTP proxy that proxy names for a request; nil and a nil URL are a direct connection.
+func JoinThrough(ctx context.Context, proxy func(*http.Request) (*url.URL, error), address, typed string, id Identity, config *tls.Config, name string) (Joined, error) {
 	code, err := ParseCode(typed)
 	if err != nil {
 		return Joined{}, err
@@ -53,7 +58,7 @@ func Join(ctx context.Context, address, typed string, id Identity, config *tls.C
 	config = config.Clone()
 	config.VerifyConnection = nil // whatever is shown is looked at below: it is proven by the code, or named as a mismatch
 	tr := &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
+		Proxy:               proxy,
 		DialContext:         (&net.Dialer{Timeout: dialWait}).DialContext,
 		TLSClientConfig:     config,
 		TLSHandshakeTimeout: dialWait,
