@@ -1,0 +1,195 @@
+// The messages of tongke.v1 as they stand in signaling/protocol/README.md. Types only; times are ms since 1970 on the box's clock.
+
+/** @typedef {"teacher" | "assistant" | "classroom" | "inspector" | "technician" | "administrator"} Role */
+/** @typedef {"voice" | "teacher" | "pupils" | "board"} Source */
+/** @typedef {"lecture" | "board" | "all"} Layout */
+
+/**
+ * @typedef {object} Hello
+ * @property {"class" | "teach" | "assist" | "home"} page
+ * @property {string} [lesson]
+ * @property {string} [resume]
+ * @property {"play" | "lead"} [take]
+ * @property {boolean} [remote]
+ * @property {string} [lang]
+ * @property {number} [version]
+ */
+
+/**
+ * @typedef {object} HelloOK
+ * @property {string} session
+ * @property {string} resume
+ * @property {Role} role
+ * @property {string} room
+ * @property {string} roomName
+ * @property {{id: string, name: string}} box
+ * @property {number} now
+ * @property {string} [lesson]
+ */
+
+/**
+ * @typedef {object} RoomState a member of a lesson
+ * @property {string} room
+ * @property {string} campus
+ * @property {string} name
+ * @property {string} [box]
+ * @property {"absent" | "here" | "ready" | "live" | "lost" | "removed"} state
+ * @property {number} since
+ * @property {"hears" | "smaller" | "choppy" | "hard" | "offline" | "absent" | "unknown"} word
+ * @property {number} wordSince
+ * @property {number} [hand]
+ * @property {number} [handOrder]
+ * @property {boolean} covered
+ * @property {boolean} cam
+ * @property {boolean} mic
+ * @property {boolean} camMissing
+ * @property {boolean} micMissing
+ * @property {number} level
+ * @property {boolean} quiet
+ * @property {boolean} muted
+ * @property {number} phones
+ * @property {number} [lastSeen]
+ * @property {"full" | "small" | "still" | "voice"} [step]
+ * @property {Layout | ""} [layout]
+ */
+
+/**
+ * @typedef {object} Note
+ * @property {number} id
+ * @property {"teacher" | "assistant"} from
+ * @property {string} room
+ * @property {"phrase" | "text"} kind
+ * @property {string} [code]
+ * @property {string} [text]
+ * @property {number} at
+ * @property {boolean} seen
+ */
+
+/**
+ * @typedef {object} Lesson the event lesson
+ * @property {"lesson"} type
+ * @property {string} id
+ * @property {number} epoch
+ * @property {number} rev
+ * @property {boolean} stale
+ * @property {string} title
+ * @property {string} [subject]
+ * @property {string} [teacher]
+ * @property {string} mode
+ * @property {"planned" | "waiting" | "live" | "over" | "ended"} state
+ * @property {number} [start]
+ * @property {number} [end]
+ * @property {number} [startedAt]
+ * @property {number} [endedAt]
+ * @property {number} extended
+ * @property {string} ownerBox
+ * @property {"off" | "buffer" | "keep"} record
+ * @property {"teacher+board" | "+pupils"} scope
+ * @property {boolean} kept
+ * @property {Layout} layout
+ * @property {boolean} music
+ * @property {boolean} mirror
+ * @property {boolean} closed
+ * @property {{session: string, room: string, online: boolean, since: number} | null} lead
+ * @property {{room: string, name: string}} master
+ * @property {{board: boolean, teacher: boolean, pupils: boolean, voice: boolean, muted: boolean}} sources
+ * @property {{room: string, since: number, second: boolean}[]} floor
+ * @property {RoomState[]} rooms
+ * @property {Note[]} notes
+ */
+
+/**
+ * @typedef {object} Room the event room
+ * @property {"room"} type
+ * @property {string} room
+ * @property {string} name
+ * @property {"idle" | "soon" | "look" | "joining" | "in" | "ended" | "removed" | "taken" | "fresh"} state
+ * @property {{id: string, title: string, subject?: string, teacher?: string, start: number}} [next]
+ * @property {{up: boolean, since: number, nextTry?: number}} [uplink]
+ * @property {{url: string, code: string}} [assist]
+ * @property {boolean} covered
+ * @property {Layout | ""} layout
+ * @property {number} volume
+ * @property {string} [code]
+ */
+
+/**
+ * @typedef {object} Slot
+ * @property {number} slot
+ * @property {string} mid
+ * @property {"audio" | "video"} kind
+ * @property {Source | ""} source
+ * @property {string} room
+ * @property {string} name
+ * @property {boolean} own
+ * @property {"full" | "thin"} [reason]
+ */
+
+/** @typedef {{type: "bound", slots: Slot[]}} Bound */
+
+/** @typedef {{rid: string, maxBitrate: number, scale: number, fps: number, active: boolean}} EncodeLayer */
+
+/**
+ * @typedef {object} Encode
+ * @property {"encode"} type
+ * @property {Source} source
+ * @property {EncodeLayer[]} layers
+ * @property {number} keyframeEvery
+ * @property {boolean} [keyframe]
+ * @property {boolean} voiceLow
+ * @property {boolean} still
+ */
+
+/** @typedef {{type: "level", rooms: Record<string, number>}} Level */
+/** @typedef {{type: "say", code: string, note?: number}} Say */
+/** @typedef {{type: "bye", code: string}} Bye */
+
+/**
+ * What a page listens to, by type.
+ * @typedef {object} Events
+ * @property {Lesson} lesson
+ * @property {Room} room
+ * @property {Bound} bound
+ * @property {Encode} encode
+ * @property {Level} level
+ * @property {Say} say
+ * @property {Bye} bye
+ */
+
+/**
+ * What a page asks, by type: the fields beside type and id.
+ * @typedef {object} Requests
+ * @property {{}} lesson.start
+ * @property {{confirm: true}} lesson.end
+ * @property {{}} lesson.extend
+ * @property {{layout?: Layout, music?: boolean, mirror?: boolean, closed?: boolean, record?: string, scope?: string}} lesson.set
+ * @property {{}} lesson.take
+ * @property {{room: string, second?: boolean}} floor.call
+ * @property {{room?: string}} floor.release
+ * @property {{}} floor.done
+ * @property {{}} hand.raise
+ * @property {{}} hand.lower
+ * @property {{room: string, muted: boolean}} room.mute
+ * @property {{room: string}} room.remove
+ * @property {{room: string}} room.admit
+ * @property {{}} room.ready
+ * @property {{covered: boolean}} room.cover
+ * @property {{layout: Layout | ""}} room.layout
+ * @property {{volume: number}} room.volume
+ * @property {{muted: boolean}} self.mute
+ * @property {{code: "unclear" | "board" | "fast" | "done" | "question"}} note.phrase
+ * @property {{text: string, room?: string}} note.text
+ * @property {{note: number}} note.seen
+ * @property {{code?: string}} help
+ * @property {{ok: boolean}} feedback
+ * @property {{sdp: string, tracks: {mid: string, source: Source}[]}} media.up
+ * @property {{sdp?: string}} media.down
+ * @property {{pc: "up" | "down", candidate: string, mid: string}} media.candidate
+ * @property {{pc: "up" | "down"}} media.restart
+ * @property {{source: Source, layers: {rid: string, active: boolean, width: number, height: number, fps: number, bitrate: number}[], limited: string}} encoded
+ * @property {{total: number, concealed: number, silentConcealed: number, freezes: number, freezeMs: number, boardFrames: number, teacherFrames: number, level: number, fps: number, delayMs?: number}} stats
+ * @property {{cam: boolean, mic: boolean, camMissing: boolean, micMissing: boolean}} devices
+ * @property {{}} bye
+ */
+
+export {};
