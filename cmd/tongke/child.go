@@ -52,7 +52,7 @@ func (c *child) run(ctx context.Context) error {
 		}
 		var exit *exec.ExitError
 		if errors.As(err, &exit) && exit.ExitCode() == exitFailed && time.Since(began) < time.Second {
-			return fmt.Errorf("the box of %s cannot run, see %s", c.name, c.log) // a fault that a restart does not cure
+			return fmt.Errorf("the box of %s cannot run: %s", c.name, c.lastWords()) // a fault that a restart does not cure
 		}
 		c.tell(fmt.Sprintf("%s：设备进程停了（%v），正在重启。 Its box ended, starting it again.", c.name, err))
 		select {
@@ -61,6 +61,21 @@ func (c *child) run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// lastWords is what the process said of its end.
+func (c *child) lastWords() string {
+	doc, err := os.ReadFile(c.log)
+	if err != nil {
+		return "see " + c.log
+	}
+	lines := strings.Split(string(doc), "\n")
+	for _, l := range slices.Backward(lines) {
+		if words, ok := strings.CutPrefix(l, "tongke: "); ok {
+			return words
+		}
+	}
+	return "see " + c.log
 }
 
 // once runs the process one time.

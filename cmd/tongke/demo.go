@@ -203,18 +203,12 @@ func (d *demo) prepare(ctx context.Context) error {
 	}
 	core := d.boxes[0]
 	for _, b := range d.boxes[1:] {
-		joined, err := hasParent(ctx, b.dir)
-		if err != nil {
-			return err
-		}
-		if joined {
-			continue // an earlier demo in the same directory
-		}
 		code, _, err := invite(ctx, core.dir, invitation{Campus: b.name, Name: b.name})
 		if err != nil {
 			return err
 		}
-		if _, err := joinParent(ctx, b.dir, "https://"+core.https, code, false); err != nil {
+		// Replacing, because an earlier demo in the same directory may have had other ports.
+		if _, err := joinParent(ctx, b.dir, "https://"+core.https, code, true); err != nil {
 			return err
 		}
 	}

@@ -105,21 +105,3 @@ func joinInto(ctx context.Context, s *store.Store, box *identity.Box, c Config, 
 func joinIdentity(box *identity.Box) join.Identity {
 	return join.Identity{ID: box.ID(), Certificate: box.Certificate().Leaf, IDOf: identity.IDOf, Pin: identity.Pin}
 }
-
-// hasParent reports whether the box of dir has joined one.
-func hasParent(ctx context.Context, dir string) (has bool, err error) {
-	_, err = withBox(dir,
-		func(c *control) error {
-			var box struct {
-				Parent any `json:"parent"`
-			}
-			err := c.call(ctx, "GET", "/api/v1/box", nil, &box)
-			has = box.Parent != nil && box.Parent != ""
-			return err
-		},
-		func(s *store.Store) error {
-			_, has, err = s.Parent()
-			return err
-		})
-	return has, err
-}
