@@ -6,7 +6,8 @@ import { look, sentence } from "./state.js";
 import { load, say } from "./text.js";
 
 const tick = 200; // ms between two looks at the figures
-const silence = 600; // ms without a packet after which a new connection is tried beside the old one
+const silence = 500; // ms without a packet after which the box is asked whether it still knows us, and the time between two questions
+const inquiry = 2000; // ms between two questions about the lesson while nothing comes
 const pauses = [200, 400, 800, 1600]; // ms between tries
 
 const lesson = decodeURIComponent(location.pathname.split("/")[2] ?? "");
@@ -31,6 +32,8 @@ const facts = {
 	unreachableSince: 0,
 	beside,
 	refusedStatus: 0,
+	stale: false,
+	ended: false,
 	soundBlocked: false,
 };
 
@@ -44,9 +47,11 @@ let words = {};
 let current = null;
 let sessions = 0;
 let trying = false;
-let retried = 0; // ms, when this silence was last answered with a new connection
+let retried = 0; // ms, when a connection was last tried
+let probed = 0; // ms, when the box was last asked whether it knows us
 let tries = 0;
 let token = "";
+let asked = 0; // ms, when the box was last asked about the lesson
 let about = { title: "", teacher: "" };
 
 const count = { packets: 0, teacher: 0, board: 0, concealed: 0, total: 0, boardAt: 0, teacherAt: 0 };
@@ -95,8 +100,9 @@ async function signIn() {
 	}
 }
 
-/** Shows what the box tells of the lesson; a box that does not tell leaves the place empty. */
-async function showLesson() {
+/** Asks the box how the lesson stands and shows what it tells; a box that does not tell leaves the place empty. */
+async function inquire() {
+	asked = performance.now();
 	try {
 		const answer = await fetch(`/api/v1/lessons/${encodeURIComponent(lesson)}`, {
 			headers: token === "" ? {} : { Authorization: `Bearer ${token}` },
@@ -105,11 +111,13 @@ async function showLesson() {
 			return;
 		}
 		const l = await answer.json();
+		facts.stale = l.stale === true;
+		facts.ended = l.state === "ended";
 		about = { title: String(l.title ?? ""), teacher: String(l.teacher ?? "") };
-		element("title").textContent = about.title;
-		element("by").textContent = about.teacher;
+		write("title", about.title);
+		write("by", about.teacher);
 	} catch {
-		// told again by the next connection
+		// asked again soon
 	}
 }
 
@@ -127,7 +135,7 @@ async function connect() {
 		facts.refusedStatus = 0;
 		tries = 0;
 		take(next);
-		void showLesson();
+		void inquire();
 	} catch (e) {
 		next.close();
 		tries++;
@@ -223,17 +231,38 @@ async function measure() {
 	count.total = f.samples;
 }
 
-/** Decides whether a new connection is due. */
+/** Decides whether a new connection is due, and a question why nothing comes. */
 function mend() {
 	const now = performance.now();
+	if (now - facts.dataAt > 1000 && now - asked > inquiry) {
+		void inquire();
+	}
 	if (trying || now - retried < pause()) {
 		return;
 	}
-	const lost = current === null || current.ended();
-	// A silent connection may be dead though the browser has not noticed: one new one is tried for each silence, then the teacher is away.
-	const silent = facts.started && now - facts.dataAt > silence && retried < facts.dataAt;
-	if (lost || silent || facts.unreachableSince > 0) {
+	if (current === null || current.ended() || facts.unreachableSince > 0) {
 		retried = now;
+		void connect();
+	} else if (now - Math.max(facts.dataAt, probed) > (now - facts.dataAt < 10000 ? silence : inquiry)) {
+		probed = now;
+		void probe(current);
+	}
+}
+
+/**
+ * A silent connection may be dead though the browser has not noticed: a box that was restarted knows nothing of it.
+ * @param {Subscription} subscription
+ */
+async function probe(subscription) {
+	const answer = await subscription.ask();
+	if (subscription !== current) {
+		return;
+	}
+	probed = performance.now();
+	if (answer === "unreachable" && facts.unreachableSince === 0) {
+		facts.unreachableSince = performance.now();
+	}
+	if (answer === "gone") {
 		void connect();
 	}
 }

@@ -1,7 +1,7 @@
 // Which sentence the wall screen shows, from what was measured. Pure: no screen, no clock of its own, so that it can be tested alone.
 
 /**
- * @typedef {"joining" | "wait.teacher" | "live" | "link.down" | "link.long" | "box.restart" | "teacher.down" | "tap" | "codec" | "refused"} State
+ * @typedef {"joining" | "wait.teacher" | "live" | "link.down" | "link.long" | "box.restart" | "teacher.down" | "ended" | "tap" | "codec" | "refused"} State
  */
 
 /**
@@ -14,6 +14,8 @@
  * @property {number} unreachableSince ms, since when the box has not answered; 0 if it does
  * @property {boolean} beside the page runs on the machine of its box
  * @property {number} refusedStatus the HTTP status of the latest refusal, 0 if there was none
+ * @property {boolean} stale the box says that the lesson's own box cannot be heard
+ * @property {boolean} ended the box says that the lesson is over
  * @property {boolean} soundBlocked the browser wants a gesture before sound
  */
 
@@ -46,11 +48,15 @@ export function sentence(f, before) {
 	if (f.refusedStatus === 422) {
 		return { state: "codec", since: f.now };
 	}
+	if (f.ended && !flowing(f)) {
+		return { state: "ended", since: f.now };
+	}
 	if (!f.started) {
 		return { state: f.answered ? "wait.teacher" : "joining", since: f.now };
 	}
 	if (!flowing(f)) {
-		return { state: "teacher.down", since: f.dataAt };
+		const long = f.now - f.dataAt >= longAfter;
+		return { state: !f.stale ? "teacher.down" : long ? "link.long" : "link.down", since: f.dataAt };
 	}
 	if (bad(before.state) && f.now - f.flowingSince < betterAfter) {
 		return before;

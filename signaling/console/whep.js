@@ -88,9 +88,22 @@ export class Subscription {
 		}
 	}
 
-	/** @returns {boolean} whether the connection has ended for good */
+	/** @returns {boolean} whether the connection has ended, or has lost its way so that a new one is better than waiting */
 	ended() {
-		return this.pc.connectionState === "failed" || this.pc.connectionState === "closed";
+		return ["disconnected", "failed", "closed"].includes(this.pc.connectionState);
+	}
+
+	/**
+	 * Asks the box whether it still knows this subscription; one that was restarted does not.
+	 * @returns {Promise<"alive" | "gone" | "unreachable">}
+	 */
+	async ask() {
+		try {
+			const answer = await fetch(this.resource, { method: "HEAD", headers: this.headers(""), signal: AbortSignal.timeout(1000) });
+			return answer.status === 404 || answer.status === 410 ? "gone" : "alive";
+		} catch {
+			return "unreachable";
+		}
 	}
 
 	/** @returns {Promise<Figures>} */

@@ -192,11 +192,14 @@ func TestDemoInTwoMemberClassrooms(t *testing.T) {
 			t.Logf("%s: %s: %v without new pictures", what, s.name, s.back(t, began, within).Round(10*time.Millisecond))
 		}
 	}
-	kill("member's box killed", "member1", 15*time.Second, screens[0])
-	if s, err := browser.StampsOf(second, "teacher"); err != nil || s.Longest > 1000 {
-		t.Errorf("the other member noticed: %v, pause %.0f ms", err, s.Longest)
+	kill("member's box killed", "member1", 30*time.Second, screens[0])
+	s, err := browser.StampsOf(second, "teacher")
+	must(t, err)
+	t.Logf("meanwhile at the other member: longest pause %.0f ms", s.Longest)
+	if sessions := eval[int](t, second, `tongke.sessions`); sessions != 1 {
+		t.Errorf("the other member connected %d times", sessions)
 	}
-	kill("core's box killed", "core", 20*time.Second, screens...)
+	kill("core's box killed", "core", 30*time.Second, screens...)
 
 	for _, s := range screens {
 		s.settle(t)
@@ -213,7 +216,7 @@ func TestDemoInTwoMemberClassrooms(t *testing.T) {
 	time.Sleep(time.Until(began.Add(5 * time.Second)))
 	must(t, core.Signal(syscall.SIGCONT))
 	for _, s := range screens {
-		t.Logf("core frozen for 5 s: %s: %v without new pictures", s.name, s.back(t, began, 20*time.Second).Round(10*time.Millisecond))
+		t.Logf("core frozen for 5 s: %s: %v without new pictures", s.name, s.back(t, began, 30*time.Second).Round(10*time.Millisecond))
 	}
 	for _, s := range screens {
 		until(t, s.tab, 10*time.Second, "live again", is("live"))

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -79,7 +80,6 @@ func newBox(t *testing.T) *box {
 	}
 	mux.HandleFunc("/whip/", media)
 	mux.HandleFunc("/whep/", media)
-	mux.HandleFunc("/gone", func(http.ResponseWriter, *http.Request) {})
 	b.Server = httptest.NewServer(mux)
 	b.start(t)
 	t.Cleanup(func() { b.stop(); b.Close() })
@@ -208,30 +208,52 @@ func TestClassPageShowsAndSoundsTheLesson(t *testing.T) {
 	shot(t, tab, "laptop")
 }
 
-// judge reads what the page draws and sounds for a while: stamps that advance, and a voice.
+// judge reads what the page draws and sounds until it was good for a while: stamps that advance, and a voice. A machine that is busy with
+// other things gets several tries.
 func judge(t *testing.T, tab *browser.Tab, span time.Duration) {
 	t.Helper()
-	before := look(t, tab)
 	must(t, browser.ReadStamps(tab, map[string]string{"teacher": "#teacher video", "board": "#board video"}))
-	time.Sleep(span)
-	for name, want := range map[string]struct {
+	var faults []string
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+		if faults = watchFor(t, tab, span); len(faults) == 0 {
+			return
+		}
+	}
+	t.Errorf("not good for %v within 30 s; at last: %s", span, strings.Join(faults, "; "))
+}
+
+// watchFor tells what is wrong with the pictures and the voice of the next span.
+func watchFor(t *testing.T, tab *browser.Tab, span time.Duration) (faults []string) {
+	t.Helper()
+	names := map[string]struct {
 		fps float64
 		bit uint32
-	}{"teacher": {30, 0}, "board": {12, lesson.StampBoard}} {
+	}{"teacher": {30, 0}, "board": {12, lesson.StampBoard}}
+	stamps := func(name string) browser.Stamps {
 		s, err := browser.StampsOf(tab, name)
 		must(t, err)
-		t.Logf("%s: %d drawn, %d read, %d distinct, longest pause %.0f ms, %d px wide", name, s.Drawn, s.Read, s.Distinct, s.Longest, s.Width)
+		s.Samples = nil
+		return s
+	}
+	page := look(t, tab)
+	before := map[string]browser.Stamps{"teacher": stamps("teacher"), "board": stamps("board")}
+	time.Sleep(span)
+	for name, want := range names {
+		s, b := stamps(name), before[name]
+		drawn, read, distinct := s.Drawn-b.Drawn, s.Read-b.Read, s.Distinct-b.Distinct
+		t.Logf("%s: %d drawn, %d read, %d distinct in %v, longest pause %.0f ms, %d px wide", name, drawn, read, distinct, span, s.Longest, s.Width)
 		// A third of the frame rate: a busy machine draws fewer.
-		if float64(s.Distinct) < want.fps*span.Seconds()/3 || s.Read < s.Drawn*95/100 || s.Last&lesson.StampBoard != want.bit {
-			t.Errorf("%s: %+v", name, s)
+		if float64(distinct) < want.fps*span.Seconds()/3 || read < drawn*95/100 || s.Last&lesson.StampBoard != want.bit {
+			faults = append(faults, fmt.Sprintf("%s: %+v", name, s))
 		}
 	}
 	after := look(t, tab)
-	total, concealed := after.Audio.Total-before.Audio.Total, after.Audio.Concealed-before.Audio.Concealed
+	total, concealed := after.Audio.Total-page.Audio.Total, after.Audio.Concealed-page.Audio.Concealed
 	t.Logf("voice: %v of %v samples concealed", concealed, total)
 	if total < 48000*span.Seconds()/2 || concealed > total*0.05 {
-		t.Errorf("voice: %v of %v samples concealed in %v", concealed, total, span)
+		faults = append(faults, fmt.Sprintf("voice: %v of %v samples concealed in %v", concealed, total, span))
 	}
+	return faults
 }
 
 // The same page on the product's own relay instead of a bare one.
@@ -318,6 +340,10 @@ func TestSentences(t *testing.T) {
 		{"no teacher yet", `started: false, dataAt: 0, flowingSince: 0`, "joining", "wait.teacher"},
 		{"1.9 s without data", `dataAt: now - 1900`, "live", "live"},
 		{"2 s without data", `dataAt: now - 2000`, "live", "teacher.down"},
+		{"2 s without data, the lesson's box cannot be heard", `dataAt: now - 2000, stale: true`, "live", "link.down"},
+		{"a minute without data, the lesson's box cannot be heard", `dataAt: now - 60000, stale: true`, "link.down", "link.long"},
+		{"the lesson is over", `dataAt: now - 2000, ended: true`, "live", "ended"},
+		{"over before it was opened", `started: false, dataAt: 0, flowingSince: 0, refusedStatus: 404, ended: true`, "joining", "ended"},
 		{"data for 2.9 s again", `flowingSince: now - 2900`, "teacher.down", "teacher.down"},
 		{"data for 3 s again", `flowingSince: now - 3000`, "teacher.down", "live"},
 		{"first data after waiting", `flowingSince: now - 100`, "wait.teacher", "live"},
@@ -334,7 +360,7 @@ func TestSentences(t *testing.T) {
 			const { sentence } = await import("/console/state.js");
 			const now = %d;
 			const good = {now, started: true, dataAt: now - 100, flowingSince: now - 60000, answered: true, unreachableSince: 0, beside: true,
-				refusedStatus: 0, soundBlocked: false};
+				refusedStatus: 0, stale: false, ended: false, soundBlocked: false};
 			return sentence({...good, %s}, {state: %q, since: 0}).state;
 		})()`, now, c.facts, c.before))
 		if got != c.want {

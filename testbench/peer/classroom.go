@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -110,7 +111,7 @@ func (c *Classroom) watch(ctx context.Context) (bool, error) {
 	}
 	s.wg.Go(func() { s.feedback(watching) }) // ends with watching
 	defer c.setConnected(false)
-	return stay(ctx, connected, lost, func() { c.setConnected(true) })
+	return session{c.cfg, resource, connected, lost, &s.heard}.stay(ctx, func() { c.setConnected(true) })
 }
 
 func (c *Classroom) setConnected(v bool) {
@@ -127,6 +128,7 @@ type watchSession struct {
 	c       *Classroom
 	pc      *webrtc.PeerConnection
 	wg      sync.WaitGroup
+	heard   atomic.Int64            // packet.Time of the latest packet
 	streams map[uint32]*watchStream // by SSRC of the media stream; under c.mu
 }
 

@@ -16,11 +16,14 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
+
+	"tongke/media/packet"
 )
 
 // Config says which box and lesson a peer talks to.
@@ -279,11 +282,23 @@ var errLost = errors.New("connection lost")
 // connectTimeout is how long a session that was answered may take until media can flow.
 const connectTimeout = 4 * time.Second
 
+// A session in which nothing was heard for silence asks the box whether it still knows it, each time again: a box that was restarted does
+// not, and ICE would take longer to notice.
+const silence = 500 * time.Millisecond
+
+// session is one answered connection.
+type session struct {
+	cfg             Config
+	resource        string
+	connected, lost <-chan struct{}
+	heard           *atomic.Int64 // packet.Time of the latest packet from the box
+}
+
 // stay waits until the session is connected, calls started, and returns when it is lost or ctx ends.
-func stay(ctx context.Context, connected, lost <-chan struct{}, started func()) (bool, error) {
+func (s session) stay(ctx context.Context, started func()) (bool, error) {
 	select {
-	case <-connected:
-	case <-lost:
+	case <-s.connected:
+	case <-s.lost:
 		return false, errLost
 	case <-ctx.Done():
 		return false, ctx.Err()
@@ -291,10 +306,42 @@ func stay(ctx context.Context, connected, lost <-chan struct{}, started func()) 
 		return false, errors.New("answered, but not connected in 4 s")
 	}
 	started()
-	select {
-	case <-lost:
-		return true, errLost
-	case <-ctx.Done():
-		return true, ctx.Err()
+	s.heard.Store(int64(packet.Now()))
+	tick := time.NewTicker(silence / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if packet.Now().Sub(packet.Time(s.heard.Load())) < silence {
+				continue
+			}
+			if err := s.cfg.known(ctx, s.resource); err != nil {
+				return true, err
+			}
+		case <-s.lost:
+			return true, errLost
+		case <-ctx.Done():
+			return true, ctx.Err()
+		}
 	}
+}
+
+// known asks whether the box still has the resource.
+func (c Config) known(ctx context.Context, resource string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, resource, nil)
+	if err != nil {
+		return err
+	}
+	c.authorize(req)
+	resp, err := c.Client.Do(req)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone {
+		return errLost
+	}
+	return nil
 }

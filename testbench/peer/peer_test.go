@@ -102,7 +102,8 @@ func TestLossIsRepaired(t *testing.T) {
 	if b := s.Voice.LossBeforePercent; b < 2 || b > 8 {
 		t.Errorf("voice: %.2f %% lost, want about 5", b)
 	}
-	if c := s.Voice.Concealed * 100; c > 2*s.Voice.Voice { // redundancy brings each lost frame 20 ms later
+	// Redundancy brings each lost frame 20 ms later. Where the machine stood still, the camera froze too.
+	if c := s.Voice.Concealed; c > s.Voice.Voice/50+uint64(s.Camera.Frozen/(20*time.Millisecond)) {
 		t.Errorf("voice: %d of %d frames concealed", s.Voice.Concealed, s.Voice.Voice)
 	}
 	t.Logf("camera: %+v", s.Camera)

@@ -48,6 +48,7 @@ func (s *watchSession) take(raw []byte, now packet.Time) {
 	if len(raw) < 12 {
 		return
 	}
+	s.heard.Store(int64(now))
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
 	st := s.stream(binary.BigEndian.Uint32(raw[8:]))

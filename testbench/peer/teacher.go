@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -118,6 +119,7 @@ func (t *Teacher) publish(ctx context.Context, query string, up *bool, tracks []
 	}
 	connected, lost := watchState(pc)
 	sending, stop := context.WithCancel(ctx)
+	var heard atomic.Int64
 	var wg sync.WaitGroup
 	defer func() {
 		stop() // senders first: they write to pc
@@ -136,6 +138,7 @@ func (t *Teacher) publish(ctx context.Context, query string, up *bool, tracks []
 				if _, _, err := tr.Sender().Read(buf); err != nil {
 					return
 				}
+				heard.Store(int64(packet.Now()))
 			}
 		})
 	}
@@ -147,7 +150,7 @@ func (t *Teacher) publish(ctx context.Context, query string, up *bool, tracks []
 		return false, err
 	}
 	defer t.set(up, false)
-	return stay(ctx, connected, lost, func() {
+	return session{t.cfg, resource, connected, lost, &heard}.stay(ctx, func() {
 		t.set(up, true)
 		for _, s := range tracks {
 			wg.Go(func() { s.run(sending, pc) }) // ends with sending

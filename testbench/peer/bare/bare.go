@@ -4,6 +4,7 @@
 package bare
 
 import (
+	"crypto/rand"
 	"errors"
 	"io"
 	"net"
@@ -27,7 +28,7 @@ type Relay struct {
 	mu     sync.Mutex
 	tracks [3]*webrtc.TrackLocalStaticRTP // voice, teacher, board
 	pli    [3]func()                      // asks the publisher for a keyframe
-	peers  map[*webrtc.PeerConnection]bool
+	peers  map[string]*webrtc.PeerConnection
 }
 
 // Drop says which first transmissions to subscribers are lost on the way.
@@ -63,10 +64,11 @@ func New(drop Drop) (*Relay, error) {
 	s.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() })
 	s.SetICETimeouts(2*time.Second, 4*time.Second, 500*time.Millisecond)
 	r := &Relay{api: webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(s)),
-		mux: http.NewServeMux(), peers: make(map[*webrtc.PeerConnection]bool)}
+		mux: http.NewServeMux(), peers: make(map[string]*webrtc.PeerConnection)}
 	r.mux.HandleFunc("POST /whip/{lesson}", func(w http.ResponseWriter, req *http.Request) { r.serve(w, req, r.publish) })
 	r.mux.HandleFunc("POST /whep/{lesson}", func(w http.ResponseWriter, req *http.Request) { r.serve(w, req, r.watch) })
-	r.mux.HandleFunc("DELETE /gone", func(http.ResponseWriter, *http.Request) {})
+	r.mux.HandleFunc("/whip/{lesson}/{id}", r.resource)
+	r.mux.HandleFunc("/whep/{lesson}/{id}", r.resource)
 	return r, nil
 }
 
@@ -74,6 +76,7 @@ func New(drop Drop) (*Relay, error) {
 func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Access-Control-Allow-Origin", "*") // the page that measures has an origin of its own
 	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	w.Header().Set("Access-Control-Allow-Methods", "POST, DELETE")
 	w.Header().Set("Access-Control-Expose-Headers", "Location")
 	if req.Method == http.MethodOptions {
 		return
@@ -85,9 +88,9 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (r *Relay) Close() {
 	r.mu.Lock()
 	peers := r.peers
-	r.peers = make(map[*webrtc.PeerConnection]bool)
+	r.peers = make(map[string]*webrtc.PeerConnection)
 	r.mu.Unlock()
-	for pc := range peers {
+	for _, pc := range peers {
 		_ = pc.Close()
 	}
 }
@@ -131,21 +134,39 @@ func (r *Relay) serve(w http.ResponseWriter, req *http.Request, prepare func(pc 
 		http.Error(w, err.Error(), code)
 		return
 	}
+	id := rand.Text()
 	r.mu.Lock()
-	r.peers[pc] = true
+	r.peers[id] = pc
 	r.mu.Unlock()
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		if s == webrtc.PeerConnectionStateFailed || s == webrtc.PeerConnectionStateClosed {
 			r.mu.Lock()
-			delete(r.peers, pc)
+			delete(r.peers, id)
 			r.mu.Unlock()
 			_ = pc.Close()
 		}
 	})
 	w.Header().Set("Content-Type", "application/sdp")
-	w.Header().Set("Location", "/gone")
+	w.Header().Set("Location", req.URL.Path+"/"+id)
 	w.WriteHeader(http.StatusCreated)
 	_, _ = io.WriteString(w, answer)
+}
+
+// resource answers for one session: DELETE ends it, anything else asks whether it is there.
+func (r *Relay) resource(w http.ResponseWriter, req *http.Request) {
+	r.mu.Lock()
+	pc := r.peers[req.PathValue("id")]
+	if req.Method == http.MethodDelete {
+		delete(r.peers, req.PathValue("id"))
+	}
+	r.mu.Unlock()
+	if pc == nil {
+		http.NotFound(w, req)
+		return
+	}
+	if req.Method == http.MethodDelete {
+		_ = pc.Close()
+	}
 }
 
 func (r *Relay) publish(pc *webrtc.PeerConnection, source string) error {
