@@ -92,7 +92,8 @@ func (s *slot) sendRTX(b *packet.Buffer, original uint16, ts uint32, pt uint8, n
 		r.counts.drop(dropSink)
 		return
 	}
-	r.counts.retransmitted++
+	r.counts.rtx.Packets++
+	r.counts.rtx.Bytes += uint64(len(p))
 }
 
 // sendReport says where the slot's timestamps stand in wall time (RFC 3550 §6.4.1), by capture time where it is known: sound and

@@ -55,7 +55,7 @@ type SourceStats struct {
 type counters struct {
 	audioIn, videoIn   Count
 	audioOut, videoOut Count
-	retransmitted      uint64
+	rtx                Count
 	dropped            [dropReasons]uint64
 	forward            [len(ForwardBuckets) + 1]uint64
 	forwardSum         time.Duration
@@ -151,7 +151,7 @@ func (r *Relay) Stats() (out Stats) {
 		c := &r.counts
 		out = Stats{
 			In:          map[string]Count{"audio": c.audioIn, "video": c.videoIn},
-			Out:         map[string]Count{"audio": c.audioOut, "video": c.videoOut, "rtx": {Packets: c.retransmitted}},
+			Out:         map[string]Count{"audio": c.audioOut, "video": c.videoOut, "rtx": c.rtx},
 			Dropped:     map[string]uint64{},
 			Subscribers: len(r.subs),
 			Forward:     c.forward, ForwardSum: c.forwardSum, ForwardPasses: c.forwardCount,
