@@ -25,6 +25,7 @@ import (
 	"tongke/signaling/join"
 	"tongke/signaling/lesson"
 	"tongke/signaling/store"
+	"tongke/signaling/timetable"
 )
 
 const (
@@ -48,6 +49,10 @@ type Config struct {
 	// Healthy and Ready say why the box is not; nil errors are good. Nil funcs are always good.
 	Healthy func(ctx context.Context) error
 	Ready   func() error
+	// Timetable holds the weekly plan.
+	Timetable *timetable.Keeper
+	// Online reports whether a box below is connected now. Nil: not known.
+	Online func(box string) bool
 	// Parts gives the figures of the media parts for the status, by the part's name. Nil: none.
 	Parts func() map[string]any
 
@@ -174,6 +179,10 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, rt route) {
 			}
 			return
 		}
+		if p.ByCode && !rt.due {
+			a.fail(w, r, errDue)
+			return
+		}
 		req.who = p
 	}
 	if err := rt.do(w, req); err != nil {
@@ -188,13 +197,15 @@ type request struct {
 }
 
 // readJSON reads a body of one strict JSON value. Another media type is refused, because a form of another site could send it.
-func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+func readJSON(w http.ResponseWriter, r *http.Request, v any) error { return readLong(w, r, maxBody, v) }
+
+func readLong(w http.ResponseWriter, r *http.Request, most int64, v any) error {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return errMediaType
 	}
 	// Not every writer has a deadline (tests); the limit holds without it.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWait))
-	return decodeJSON(http.MaxBytesReader(w, r.Body, maxBody), v)
+	return decodeJSON(http.MaxBytesReader(w, r.Body, most), v)
 }
 
 func decodeJSON(body io.Reader, v any) error {

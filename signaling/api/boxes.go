@@ -17,6 +17,7 @@ type Box struct {
 	Name      string `json:"name"`
 	Alliance  string `json:"alliance"`
 	Campus    string `json:"campus"`
+	School    string `json:"school,omitempty"` // what the campus is called, if that is not its id
 	Classroom string `json:"classroom"`
 	Parent    string `json:"parent"` // box id; "" for a root
 	Version   string `json:"version"`
@@ -29,7 +30,7 @@ func (a *API) thisBox() (Box, error) {
 	}
 	p, _, err := a.cfg.Store.Parent()
 	return Box{
-		ID: a.cfg.BoxID, Name: a.cfg.Name(), Alliance: m.AllianceID, Campus: m.CampusID, Classroom: m.Classroom, Parent: p.ID, Version: a.cfg.Version,
+		ID: a.cfg.BoxID, Name: a.cfg.Name(), Alliance: m.AllianceID, Campus: m.CampusID, School: m.CampusName, Classroom: m.Classroom, Parent: p.ID, Version: a.cfg.Version,
 	}, err
 }
 
@@ -142,6 +143,7 @@ type invitation struct {
 	Classroom string    `json:"classroom,omitempty"`
 	Name      string    `json:"name,omitempty"`
 	Expires   time.Time `json:"expires"`
+	URLs      []string  `json:"urls,omitempty"` // where the new box finds this one
 }
 
 func (a *API) invite(w http.ResponseWriter, r request) error {
@@ -154,7 +156,7 @@ func (a *API) invite(w http.ResponseWriter, r request) error {
 		return err
 	}
 	a.cfg.Log.Info("invitation made", "campus", inv.CampusID, "classroom", inv.Classroom)
-	return writeJSON(w, http.StatusCreated, invitation{inv.ID, code.String(), inv.CampusID, inv.Classroom, inv.BoxName, inv.Expires})
+	return writeJSON(w, http.StatusCreated, invitation{inv.ID, code.String(), inv.CampusID, inv.Classroom, inv.BoxName, inv.Expires, a.cfg.Host.URLs()})
 }
 
 func (a *API) invitations(w http.ResponseWriter, _ request) error {
@@ -164,7 +166,7 @@ func (a *API) invitations(w http.ResponseWriter, _ request) error {
 	}
 	list := []invitation{}
 	for _, inv := range open {
-		list = append(list, invitation{inv.ID, "", inv.CampusID, inv.Classroom, inv.BoxName, inv.Expires})
+		list = append(list, invitation{inv.ID, "", inv.CampusID, inv.Classroom, inv.BoxName, inv.Expires, nil})
 	}
 	return writeJSON(w, http.StatusOK, list)
 }

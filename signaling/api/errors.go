@@ -11,6 +11,7 @@ import (
 	"tongke/signaling/join"
 	"tongke/signaling/lesson"
 	"tongke/signaling/store"
+	"tongke/signaling/timetable"
 )
 
 // The faults that begin here.
@@ -25,6 +26,7 @@ var (
 	errTooLarge  = errors.New("the body is larger than 64 KiB")
 	errNoBox     = errors.New("this box joins nobody at the moment")
 	errNotReady  = errors.New("the box is not ready")
+	errDue       = errors.New("choose a password first")
 )
 
 // badJSON is a body that is not what the route takes.
@@ -49,6 +51,18 @@ var codes = []struct {
 	{errTooLarge, http.StatusRequestEntityTooLarge, "body-too-large"},
 	{errNoBox, http.StatusServiceUnavailable, "join-unavailable"},
 	{errNotReady, http.StatusServiceUnavailable, "not-ready"},
+
+	{errDue, http.StatusForbidden, "password-due"},
+
+	{auth.ErrPerson, http.StatusBadRequest, "person-invalid"},
+	{auth.ErrPersonExists, http.StatusConflict, "person-exists"},
+	{auth.ErrPersonUnknown, http.StatusNotFound, "person-unknown"},
+	{auth.ErrLastAdmin, http.StatusConflict, "person-stays"},
+	{auth.ErrTooManyPeople, http.StatusServiceUnavailable, "too-many-people"},
+	{auth.ErrPhones, http.StatusConflict, "phones-full"},
+	{timetable.ErrChanged, http.StatusConflict, "timetable-changed"},
+	{timetable.ErrFaults, http.StatusUnprocessableEntity, "timetable-faults"},
+	{timetable.ErrEmpty, http.StatusBadRequest, "timetable-empty"},
 
 	{auth.ErrTokenForged, http.StatusUnauthorized, "token-forged"},
 	{auth.ErrTokenExpired, http.StatusUnauthorized, "token-expired"},
@@ -86,20 +100,27 @@ var codes = []struct {
 type fault struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	Left    *int   `json:"left,omitempty"` // tries that remain
 }
 
 // describe finds an error's place in the table.
 func describe(err error) (status int, f fault, wait time.Duration) {
 	var tries *auth.TooManyTries
+	var password *auth.WrongPassword
+	var assist *auth.WrongCode
 	var bad *badJSON
 	var invalid *lesson.Invalid
 	switch {
 	case errors.As(err, &tries):
-		return http.StatusTooManyRequests, fault{"too-many-tries", tries.Error()}, tries.Wait
+		return http.StatusTooManyRequests, fault{"too-many-tries", tries.Error(), nil}, tries.Wait
+	case errors.As(err, &password):
+		return http.StatusUnauthorized, fault{"password-wrong", password.Error(), &password.Left}, 0
+	case errors.As(err, &assist):
+		return http.StatusForbidden, fault{"code-wrong", assist.Error(), &assist.Left}, 0
 	case errors.As(err, &bad):
-		return http.StatusBadRequest, fault{"json-invalid", bad.Error()}, 0
+		return http.StatusBadRequest, fault{"json-invalid", bad.Error(), nil}, 0
 	case errors.As(err, &invalid):
-		return http.StatusBadRequest, fault{"lesson-invalid", invalid.Error()}, 0
+		return http.StatusBadRequest, fault{"lesson-invalid", invalid.Error(), nil}, 0
 	}
 	for _, c := range codes {
 		if !errors.Is(err, c.err) {
@@ -111,9 +132,9 @@ func describe(err error) (status int, f fault, wait time.Duration) {
 		case http.StatusServiceUnavailable:
 			wait = time.Second
 		}
-		return c.status, fault{c.code, err.Error()}, wait
+		return c.status, fault{c.code, err.Error(), nil}, wait
 	}
-	return http.StatusInternalServerError, fault{"internal", "the box could not do this; its log says why"}, 0
+	return http.StatusInternalServerError, fault{"internal", "the box could not do this; its log says why", nil}, 0
 }
 
 // fail answers with an error.

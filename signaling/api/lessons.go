@@ -17,13 +17,16 @@ type Lesson struct {
 
 func (a *API) show(l protocol.Lesson) Lesson { return Lesson{l, a.cfg.Lessons.Stale(l.ID)} }
 
-// sees reports whether somebody may know of a lesson: with a token its own, a classroom those it attends, people of the box all.
+// sees reports whether somebody may know of a lesson: with a token its own, a classroom those it attends, a teacher the own ones, other
+// people of the box all.
 func (a *API) sees(p auth.Principal, l protocol.Lesson) bool {
 	switch {
 	case p.Lesson != "":
 		return p.Lesson == l.ID
 	case p.Role == auth.Classroom:
 		return a.cfg.Lessons.Visible(l, p.Campus, p.Classroom)
+	case p.Role == auth.Teacher:
+		return p.Teaches(l.ID, l.Teacher, l.CreatedBy)
 	}
 	return true
 }
@@ -86,6 +89,11 @@ func (a *API) createLesson(w http.ResponseWriter, r request) error {
 			return auth.ErrTokenLesson
 		}
 	}
+	if r.who.Role == auth.Teacher && r.who.Lesson == "" {
+		if in.Teacher != "" && in.Teacher != r.who.User { // for oneself only
+			return errForbidden
+		}
+	}
 	by := r.who.User
 	if by == "" {
 		by = string(r.who.Role)
@@ -102,6 +110,9 @@ func (a *API) createLesson(w http.ResponseWriter, r request) error {
 }
 
 func (a *API) endLesson(w http.ResponseWriter, r request) error {
+	if l, ok := a.cfg.Lessons.Get(r.PathValue("lesson")); ok && r.who.Role == auth.Teacher && !r.who.Teaches(l.ID, l.Teacher, l.CreatedBy) {
+		return lesson.ErrUnknown // not told apart from one that does not exist
+	}
 	l, err := a.cfg.Lessons.End(r.PathValue("lesson"))
 	if err != nil {
 		return err

@@ -42,11 +42,12 @@ type session struct {
 	Classroom string    `json:"classroom,omitempty"`
 	Expires   time.Time `json:"expires,omitzero"`
 	OneTime   bool      `json:"oneTime,omitempty"` // the administrator still has the password made by the box
+	ByCode    bool      `json:"byCode,omitempty"`  // came by a code: has to choose a password before anything else
 }
 
 func (a *API) session(w http.ResponseWriter, r request) error {
 	p := r.who
-	s := session{Role: p.Role, User: p.User, Lesson: p.Lesson, Campus: p.Campus, Classroom: p.Classroom, Expires: p.Expires}
+	s := session{Role: p.Role, User: p.User, Lesson: p.Lesson, Campus: p.Campus, Classroom: p.Classroom, Expires: p.Expires, ByCode: p.ByCode}
 	if p.Role == auth.Administrator {
 		var err error
 		if s.OneTime, err = a.cfg.Auth.OneTime(); err != nil {
@@ -87,7 +88,10 @@ func (a *API) password(w http.ResponseWriter, r request) error {
 	if in.User != "" && in.User != r.who.User {
 		return errForbidden
 	}
-	if err := a.cfg.Auth.ChangePassword(r.Context(), r.RemoteAddr, r.who.User, in.Old, in.Password); err != nil {
+	if r.who.User == "" { // a token has no password
+		return errForbidden
+	}
+	if err := a.cfg.Auth.ChangePassword(r.Context(), r.RemoteAddr, r.who, in.Old, in.Password); err != nil {
 		return err
 	}
 	s, err := a.cfg.Auth.SignIn(r.Context(), r.RemoteAddr, r.who.User, in.Password) // this browser stays signed in

@@ -5,6 +5,7 @@ import (
 
 	"tongke/signaling/auth"
 	"tongke/signaling/join"
+	"tongke/signaling/timetable"
 )
 
 // roles is a set of roles.
@@ -35,6 +36,7 @@ type route struct {
 	status       int // of success
 	body, answer any // examples of the types, for the description
 	do           func(http.ResponseWriter, request) error
+	due          bool // also for who came by a code and has not chosen a password yet
 }
 
 // lesson is the lesson that a request is about.
@@ -44,29 +46,41 @@ func (rt route) lesson(r *http.Request) string { return r.PathValue("lesson") }
 func (a *API) routes() []route {
 	admins := these(auth.Administrator, auth.Operator)
 	teachers := admins | these(auth.Teacher)
+	people := admins | these(auth.Technician, auth.Teacher, auth.Inspector)
 	members := teachers | these(auth.Publish, auth.Watch, auth.Assistant, auth.Classroom, auth.Inspector, auth.Technician)
 	return []route{
-		{"GET", "/healthz", everybody, "The box works.", 200, nil, health{}, a.healthz},
-		{"GET", "/readyz", everybody, "The box takes lessons.", 200, nil, health{}, a.readyz},
-		{"GET", "/api/v1/openapi.json", everybody, "This description.", 200, nil, nil, a.describe},
-		{"GET", "/api/v1/box", everybody, "Which box this is.", 200, nil, Box{}, a.box},
-		{"GET", "/api/v1/status", admins | these(auth.Technician), "How the box is.", 200, nil, Status{}, a.status},
+		{"GET", "/healthz", everybody, "The box works.", 200, nil, health{}, a.healthz, false},
+		{"GET", "/readyz", everybody, "The box takes lessons.", 200, nil, health{}, a.readyz, false},
+		{"GET", "/api/v1/openapi.json", everybody, "This description.", 200, nil, nil, a.describe, false},
+		{"GET", "/api/v1/box", everybody, "Which box this is.", 200, nil, Box{}, a.box, false},
+		{"GET", "/api/v1/status", admins | these(auth.Technician), "How the box is.", 200, nil, Status{}, a.status, false},
 
-		{"POST", "/api/v1/session", everybody, "Sign in with a password, or trade a lesson token for a cookie.", 204, signIn{}, nil, a.signIn},
-		{"GET", "/api/v1/session", members, "Who this box takes you for.", 200, nil, session{}, a.session},
-		{"DELETE", "/api/v1/session", everybody, "Sign out.", 204, nil, nil, a.signOut},
-		{"POST", "/api/v1/password", admins | these(auth.Technician), "Change a password; all its other sign-ins end.", 204, newPassword{}, nil, a.password},
+		{"POST", "/api/v1/session", everybody, "Sign in with a password, or trade a lesson token for a cookie.", 204, signIn{}, nil, a.signIn, false},
+		{"GET", "/api/v1/session", members, "Who this box takes you for.", 200, nil, session{}, a.session, true},
+		{"DELETE", "/api/v1/session", everybody, "Sign out.", 204, nil, nil, a.signOut, false},
+		{"POST", "/api/v1/password", people, "Change a password; all its other sign-ins end.", 204, newPassword{}, nil, a.password, true},
 
-		{"GET", "/api/v1/lessons", members, "The lessons you may see, newest first.", 200, nil, []Lesson{}, a.lessons},
-		{"POST", "/api/v1/lessons", teachers, "Make a lesson.", 201, newLesson{}, Lesson{}, a.createLesson},
-		{"GET", "/api/v1/lessons/{lesson}", members, "One lesson.", 200, nil, Lesson{}, a.lesson},
-		{"POST", "/api/v1/lessons/{lesson}/end", teachers, "End a lesson.", 200, nil, Lesson{}, a.endLesson},
-		{"POST", "/api/v1/tokens", admins, "Make a token for one lesson and role.", 201, newToken{}, token{}, a.token},
+		{"GET", "/api/v1/lessons", members, "The lessons you may see, newest first.", 200, nil, []Lesson{}, a.lessons, false},
+		{"POST", "/api/v1/lessons", teachers, "Make a lesson.", 201, newLesson{}, Lesson{}, a.createLesson, false},
+		{"GET", "/api/v1/lessons/{lesson}", members, "One lesson.", 200, nil, Lesson{}, a.lesson, false},
+		{"POST", "/api/v1/lessons/{lesson}/end", teachers, "End a lesson.", 200, nil, Lesson{}, a.endLesson, false},
+		{"POST", "/api/v1/tokens", admins, "Make a token for one lesson and role.", 201, newToken{}, token{}, a.token, false},
 
-		{"GET", "/api/v1/invitations", admins, "The invitations that can still be used.", 200, nil, []invitation{}, a.invitations},
-		{"POST", "/api/v1/invitations", admins, "Make an invitation code for a box: 15 minutes, one use.", 201, newInvitation{}, invitation{}, a.invite},
-		{"DELETE", "/api/v1/invitations/{id}", admins, "Withdraw an invitation.", 204, nil, nil, a.withdraw},
-		{"POST", "/api/v1/join", everybody, "A box with an invitation code joins this one (package signaling/join has the bytes).", 200, join.Envelope{}, join.Envelope{}, a.accept},
-		{"POST", "/api/v1/parent", admins | these(auth.Classroom), "Join this box to a parent. The screen beside the box may, while nobody ever signed in.", 200, newParent{}, parent{}, a.joinParent},
+		{"GET", "/api/v1/people", admins, "Who can sign in.", 200, nil, []person{}, a.people, false},
+		{"POST", "/api/v1/people", admins, "Add a person; the code opens once, then a password is chosen.", 201, newPerson{}, personCode{}, a.addPerson, false},
+		{"POST", "/api/v1/people/{name}/code", admins, "A code for a new password; the old one and all sign-ins end.", 201, nil, personCode{}, a.resetPerson, false},
+		{"POST", "/api/v1/people/{name}/disabled", admins, "Shut a person out, or let in again; all sign-ins end.", 204, disabled{}, nil, a.disablePerson, false},
+		{"POST", "/api/v1/assist", everybody, "Trade the code on the wall screen for an assistant's cookie.", 200, assistCode{}, session{}, a.assist, false},
+
+		{"GET", "/api/v1/campuses", teachers, "The campuses and their classrooms, with the boxes there.", 200, nil, []Campus{}, a.campuses, false},
+		{"GET", "/api/v1/timetable", admins, "The weekly plan.", 200, nil, timetable.Timetable{}, a.timetable, false},
+		{"POST", "/api/v1/timetable/preview", admins, "What an import would change, and every fault of the files.", 200, plan{}, timetable.Preview{}, a.previewTimetable, false},
+		{"PUT", "/api/v1/timetable", admins, "Import files that were looked at in a preview of that revision.", 200, plan{}, timetable.Preview{}, a.importTimetable, false},
+
+		{"GET", "/api/v1/invitations", admins, "The invitations that can still be used.", 200, nil, []invitation{}, a.invitations, false},
+		{"POST", "/api/v1/invitations", admins, "Make an invitation code for a box: 15 minutes, one use.", 201, newInvitation{}, invitation{}, a.invite, false},
+		{"DELETE", "/api/v1/invitations/{id}", admins, "Withdraw an invitation.", 204, nil, nil, a.withdraw, false},
+		{"POST", "/api/v1/join", everybody, "A box with an invitation code joins this one (package signaling/join has the bytes).", 200, join.Envelope{}, join.Envelope{}, a.accept, false},
+		{"POST", "/api/v1/parent", admins | these(auth.Classroom), "Join this box to a parent. The screen beside the box may, while nobody ever signed in.", 200, newParent{}, parent{}, a.joinParent, false},
 	}
 }

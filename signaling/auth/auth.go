@@ -50,6 +50,18 @@ type Principal struct {
 	User      string    // the signed-in person
 	TokenID   string    // tells one bearer from another: a second publisher with the same one is the first, come again
 	Expires   time.Time // zero = does not end by itself
+	ByCode    bool      // signed in by a code: has to choose a password before anything else
+}
+
+// Teaches reports whether a teacher may act in a lesson: by its token, or as the person it was planned for or who made it.
+func (p Principal) Teaches(lesson, teacher, createdBy string) bool {
+	if p.Role != Teacher {
+		return false
+	}
+	if p.Lesson != "" {
+		return p.Lesson == lesson
+	}
+	return p.User != "" && (p.User == teacher || p.User == createdBy)
 }
 
 // Config is what Auth needs to know of the box.
@@ -67,6 +79,7 @@ type Auth struct {
 
 	passwords hasher
 	SignIns   *Throttle
+	phones    phones
 
 	mu sync.Mutex // one change of users at a time
 }
@@ -81,7 +94,7 @@ func open(s *store.Store, cfg Config, h hasher) (*Auth, error) {
 	if len(cfg.BoxID) < 8 {
 		return nil, fmt.Errorf("box id %q is too short", cfg.BoxID)
 	}
-	a := &Auth{cfg: cfg, store: s, passwords: h, SignIns: NewThrottle(5, time.Minute, 15*time.Minute)}
+	a := &Auth{cfg: cfg, store: s, passwords: h, SignIns: NewThrottle(5, time.Minute, 15*time.Minute), phones: newPhones()}
 	if err := a.openSecret(); err != nil {
 		return nil, fmt.Errorf("token secret: %w", err)
 	}
@@ -150,6 +163,11 @@ func (a *Auth) Who(r *http.Request, lesson string) (Principal, error) {
 	}
 	if !SameOrigin(r) {
 		return Principal{}, nil
+	}
+	if r.URL.Query().Get("as") != "" { // a page that says as what it comes: a phone on which somebody is signed in stays a phone
+		if p, ok := a.lessonCookieOf(r, lesson); ok {
+			return p, nil
+		}
 	}
 	if p, ok := a.sessionOf(r); ok {
 		return p, nil

@@ -90,10 +90,10 @@ func TestOneTimePasswordLife(t *testing.T) {
 	w := httptest.NewRecorder()
 	a.SetSession(w, request(Public, "GET", "/"), s)
 
-	if err := a.ChangePassword(ctx, "192.0.2.1:1000", Admin, first, "short"); !errors.Is(err, ErrPassword) {
+	if err := a.ChangePassword(ctx, "192.0.2.1:1000", Principal{User: Admin}, first, "short"); !errors.Is(err, ErrPassword) {
 		t.Errorf("short password: %v", err)
 	}
-	if err := a.ChangePassword(ctx, "192.0.2.1:1000", Admin, first, "一个好记的长密码"); err != nil {
+	if err := a.ChangePassword(ctx, "192.0.2.1:1000", Principal{User: Admin}, first, "一个好记的长密码"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, PasswordFile)); !os.IsNotExist(err) {

@@ -31,7 +31,7 @@ func sessionKey(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (a *Auth) newSession(user store.User) (Session, error) {
+func (a *Auth) newSession(user store.User, byCode bool) (Session, error) {
 	secret := make([]byte, 32)
 	if _, err := rand.Read(secret); err != nil {
 		return Session{}, err
@@ -42,7 +42,7 @@ func (a *Auth) newSession(user store.User) (Session, error) {
 		if err := tidySessions(tx, user.Name, now); err != nil {
 			return err
 		}
-		return store.Sessions.Put(tx, sessionKey(s.Secret), store.Session{User: user.Name, Created: now, Expires: s.Expires})
+		return store.Sessions.Put(tx, sessionKey(s.Secret), store.Session{User: user.Name, Created: now, Expires: s.Expires, OneTime: byCode})
 	})
 	if err != nil {
 		return Session{}, fmt.Errorf("keep sign-in: %w", err)
@@ -159,7 +159,10 @@ func (a *Auth) sessionOf(r *http.Request) (Principal, bool) {
 		if err != nil {
 			return err
 		}
-		p = Principal{Role: Role(u.Role), User: u.Name, TokenID: "session-" + key[:16], Expires: s.Expires}
+		if u.Disabled {
+			return store.ErrNotFound
+		}
+		p = Principal{Role: Role(u.Role), Campus: u.Campus, User: u.Name, TokenID: "session-" + key[:16], Expires: s.Expires, ByCode: s.OneTime}
 		return nil
 	})
 	return p, err == nil

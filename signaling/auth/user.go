@@ -102,18 +102,36 @@ func (a *Auth) SignIn(ctx context.Context, remote, name, password string) (Sessi
 	if err != nil {
 		return Session{}, err
 	}
-	if user.SignedIn.IsZero() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		if user, err = a.user(name); err != nil {
+	byCode := user.OneTime && !user.CodeEnds.IsZero()
+	if user.SignedIn.IsZero() || byCode {
+		if user, err = a.firstSignIn(user, byCode); err != nil {
 			return Session{}, err
 		}
-		user.SignedIn = time.Now().UTC()
-		if err := a.putUser(user); err != nil {
-			return Session{}, fmt.Errorf("note sign-in: %w", err)
-		}
 	}
-	return a.newSession(user)
+	return a.newSession(user, byCode)
+}
+
+// firstSignIn notes the first time somebody came, and that a code was used: nobody comes in by it again.
+func (a *Auth) firstSignIn(checked store.User, byCode bool) (store.User, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	user, err := a.user(checked.Name)
+	if err != nil {
+		return user, err
+	}
+	if user.Disabled || user.Password != checked.Password { // another was quicker
+		return user, ErrCredentials
+	}
+	if user.SignedIn.IsZero() {
+		user.SignedIn = time.Now().UTC()
+	}
+	if byCode {
+		user.Password = ""
+	}
+	if err := a.putUser(user); err != nil {
+		return user, fmt.Errorf("note sign-in: %w", err)
+	}
+	return user, nil
 }
 
 func (a *Auth) checkPassword(ctx context.Context, remote, name, password string) (store.User, error) {
@@ -134,6 +152,9 @@ func (a *Auth) checkPassword(ctx context.Context, remote, name, password string)
 			return store.User{}, err
 		}
 	}
+	if user.Disabled || user.OneTime && !user.CodeEnds.IsZero() && !time.Now().Before(user.CodeEnds) {
+		ok = false // told and timed like a wrong password
+	}
 	if !ok {
 		return store.User{}, &WrongPassword{try.Left}
 	}
@@ -141,12 +162,18 @@ func (a *Auth) checkPassword(ctx context.Context, remote, name, password string)
 	return user, nil
 }
 
-// ChangePassword is a person's own change: the old password is asked for, all other sign-ins of that person end.
-func (a *Auth) ChangePassword(ctx context.Context, remote, name, old, password string) error {
-	if _, err := a.checkPassword(ctx, remote, name, old); err != nil {
-		return err
+// ChangePassword is a person's own change: the old password is asked for, unless the person came by a code; all other sign-ins of that
+// person end.
+func (a *Auth) ChangePassword(ctx context.Context, remote string, p Principal, old, password string) error {
+	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword {
+		return ErrPassword // before a try is spent
 	}
-	return a.SetPassword(ctx, name, password)
+	if !p.ByCode {
+		if _, err := a.checkPassword(ctx, remote, p.User, old); err != nil {
+			return err
+		}
+	}
+	return a.SetPassword(ctx, p.User, password)
 }
 
 // SetPassword sets a password without asking for the old one (the control socket, the command line) and ends that person's sign-ins.
@@ -165,7 +192,7 @@ func (a *Auth) SetPassword(ctx context.Context, name, password string) error {
 		if err != nil {
 			return err
 		}
-		u.Password, u.OneTime, u.Changed = hash, false, time.Now().UTC()
+		u.Password, u.OneTime, u.CodeEnds, u.Changed = hash, false, time.Time{}, time.Now().UTC()
 		if err := store.Users.Put(tx, name, u); err != nil {
 			return err
 		}

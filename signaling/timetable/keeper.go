@@ -43,8 +43,6 @@ var (
 type Config struct {
 	Store   *store.Store
 	Lessons *lesson.Registry
-	Home    func() Room // where this box stands: its room attends every lesson of the box without being named
-	Place   func() Place
 	Log     *slog.Logger
 }
 
@@ -97,8 +95,29 @@ func (k *Keeper) Preview(in Files) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	_, p := Import(old, in, k.cfg.Place())
+	place, err := k.place()
+	if err != nil {
+		return Preview{}, err
+	}
+	_, p := Import(old, in, place)
 	return p, nil
+}
+
+// place knows the rooms that have a box: this one and those below.
+func (k *Keeper) place() (Place, error) {
+	m, err := k.cfg.Store.Meta()
+	if err != nil {
+		return nil, err
+	}
+	children, err := k.cfg.Store.Children()
+	if err != nil {
+		return nil, err
+	}
+	rooms := []Room{{m.CampusID, m.Classroom}}
+	for _, c := range children {
+		rooms = append(rooms, Room{c.CampusID, c.Classroom})
+	}
+	return Rooms(rooms, map[string]string{m.CampusID: m.CampusName}), nil
 }
 
 // Apply makes the files the plan, if it still is the one of that revision and they have no fault.
@@ -115,7 +134,11 @@ func (k *Keeper) Apply(in Files, revision uint64) (Preview, error) {
 	if old.Revision != revision {
 		return Preview{}, ErrChanged
 	}
-	next, p := Import(old, in, k.cfg.Place())
+	place, err := k.place()
+	if err != nil {
+		return Preview{}, err
+	}
+	next, p := Import(old, in, place)
 	if len(p.Faults) > 0 {
 		return p, ErrFaults
 	}
@@ -146,13 +169,18 @@ func (k *Keeper) Pass(now time.Time) error {
 	if err != nil {
 		return err
 	}
+	m, err := k.cfg.Store.Meta()
+	if err != nil {
+		return err
+	}
+	home := Room{m.CampusID, m.Classroom}
 	want := map[string]lesson.Spec{}
 	today := DateOf(now)
 	var errs []error
 	changed := false
 	for d := today; d <= today+ahead; d++ {
 		for _, o := range Occurrences(t, d) { // the nearest first: a registry that is full lacks the farthest
-			spec := k.spec(o)
+			spec := spec(o, home)
 			want[o.ID] = spec
 			if !o.End.After(now) {
 				continue
@@ -219,10 +247,11 @@ func (k *Keeper) put(applied map[string]string, spec lesson.Spec, now time.Time)
 	return true, nil
 }
 
-// spec is an occurrence as the registry takes it. The master classroom is named too unless it is this box's own, so that its screen enters.
-func (k *Keeper) spec(o Occurrence) lesson.Spec {
+// spec is an occurrence as the registry takes it. The master classroom is named too, so that its screen enters, unless it is the box's
+// own: that attends every lesson of the box.
+func spec(o Occurrence, home Room) lesson.Spec {
 	members := protocol.Campuses{}
-	if home := k.cfg.Home(); o.Entry.Master != home && o.Entry.Master != (Room{Campus: home.Campus}) {
+	if o.Entry.Master != home && o.Entry.Master != (Room{Campus: home.Campus}) {
 		members = append(members, o.Entry.Master.String())
 	}
 	for _, m := range o.Entry.Members {

@@ -26,9 +26,10 @@ func keeper(t *testing.T) (*Keeper, *lesson.Registry) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return NewKeeper(Config{
-		Store: s, Lessons: r, Log: log, Home: func() Room { return Room{"实验小学", "录播室"} }, Place: func() Place { return anywhere },
-	}), r
+	if err := s.UpdateMeta(func(m *store.Meta) { m.CampusID, m.Classroom = "实验小学", "录播室" }); err != nil {
+		t.Fatal(err)
+	}
+	return NewKeeper(Config{Store: s, Lessons: r, Log: log}), r
 }
 
 func states(r *lesson.Registry) (list []string) {

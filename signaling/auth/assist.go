@@ -1,0 +1,189 @@
+package auth
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	codeSigns  = "ABCDEFGHJKMNPQRSTUVWXYZ" // without I, L and O: 23^6 is 148 million
+	codeLength = 6
+
+	roomPhones = 3               // at a time, for one room in one lesson
+	phoneGone  = 2 * time.Minute // a phone that is gone for so long gives its place to another
+	phoneLife  = 12 * time.Hour  // of what a phone gets for the code; the lesson's end ends it before
+	maxCodes   = 512
+)
+
+// WrongCode is a code that opens nothing: Left tries remain in this minute.
+type WrongCode struct{ Left int }
+
+func (e *WrongCode) Error() string {
+	return fmt.Sprintf("the code is wrong or its lesson is over; %d tries left", e.Left)
+}
+
+// ErrPhones means that three phones of the room are in the lesson.
+var ErrPhones = fmt.Errorf("%d phones of this room are in the lesson", roomPhones)
+
+// seat is one room in one lesson.
+type seat struct{ lesson, campus, classroom string }
+
+// phones keeps the codes of the assistants' phones. They live in memory: a restart of the box makes new ones, and phones that are in
+// already keep their cookie.
+type phones struct {
+	tries *Throttle
+
+	mu    *sync.Mutex
+	codes map[string]seat
+	seats map[seat]*room
+}
+
+type room struct {
+	code string
+	in   map[string]time.Time // TokenID → when the phone went; zero while it is there
+}
+
+func newPhones() phones {
+	return phones{tries: NewThrottle(5, time.Minute, time.Minute), mu: &sync.Mutex{}, codes: map[string]seat{}, seats: map[seat]*room{}}
+}
+
+// AssistCode is the code by which phones of a room come into a lesson, for the wall screen to show. It stays the same until EndAssist.
+func (a *Auth) AssistCode(lesson, campus, classroom string) string {
+	a.phones.mu.Lock()
+	defer a.phones.mu.Unlock()
+	return a.phones.roomLocked(seat{lesson, campus, classroom}).code
+}
+
+func (p *phones) roomLocked(s seat) *room {
+	if r := p.seats[s]; r != nil {
+		return r
+	}
+	for len(p.seats) >= maxCodes { // more rooms than an alliance has: forget any
+		for old, r := range p.seats {
+			delete(p.codes, r.code)
+			delete(p.seats, old)
+			break
+		}
+	}
+	r := &room{code: newAssistCode(), in: map[string]time.Time{}}
+	for _, taken := p.codes[r.code]; taken; _, taken = p.codes[r.code] {
+		r.code = newAssistCode()
+	}
+	p.seats[s], p.codes[r.code] = r, s
+	return r
+}
+
+func newAssistCode() string {
+	code := make([]byte, 0, codeLength)
+	for len(code) < codeLength {
+		var b [1]byte
+		rand.Read(b[:])
+		if int(b[0]) < 256/len(codeSigns)*len(codeSigns) { // no letter more likely than another
+			code = append(code, codeSigns[int(b[0])%len(codeSigns)])
+		}
+	}
+	return string(code)
+}
+
+// EndAssist makes the codes of a lesson open nothing any more.
+func (a *Auth) EndAssist(lesson string) {
+	a.phones.mu.Lock()
+	defer a.phones.mu.Unlock()
+	for s, r := range a.phones.seats {
+		if s.lesson == lesson {
+			delete(a.phones.codes, r.code)
+			delete(a.phones.seats, s)
+		}
+	}
+}
+
+// Assist trades a code for the cookie of an assistant of its room and lesson. Errors: *WrongCode, *TooManyTries, ErrPhones. A phone that
+// has the cookie already keeps its place.
+func (a *Auth) Assist(w http.ResponseWriter, r *http.Request, code string) (Principal, error) {
+	try, wait := a.phones.tries.Begin(r.RemoteAddr)
+	if wait > 0 {
+		return Principal{}, &TooManyTries{wait}
+	}
+	a.phones.mu.Lock()
+	s, ok := a.phones.codes[typedCode(code)]
+	full := false
+	if ok {
+		full = a.phones.seats[s].taken(time.Now()) >= roomPhones
+	}
+	a.phones.mu.Unlock()
+	if !ok {
+		return Principal{}, &WrongCode{try.Left}
+	}
+	try.Right()
+	if p, has := a.lessonCookieOf(r, s.lesson); has && p.Role == Assistant && p.Campus == s.campus && p.Classroom == s.classroom {
+		return p, nil
+	}
+	if full {
+		return Principal{}, ErrPhones
+	}
+	place := s.campus
+	if s.classroom != "" {
+		place += "/" + s.classroom
+	}
+	token, err := a.NewToken(s.lesson, Assistant, place, phoneLife)
+	if err != nil {
+		return Principal{}, err
+	}
+	return a.SetLessonCookie(w, r, token)
+}
+
+// typedCode is a code as a person may have typed it, on a keyboard of full-width signs too.
+func typedCode(typed string) string {
+	if len(typed) > 64 {
+		return ""
+	}
+	return strings.Map(func(r rune) rune {
+		if r >= '！' && r <= '～' {
+			r -= '！' - '!'
+		}
+		switch {
+		case r == ' ' || r == '　' || r == '-':
+			return -1
+		case r >= 'a' && r <= 'z':
+			r -= 'a' - 'A'
+		}
+		return r
+	}, typed)
+}
+
+// PhoneCame is asked when a phone begins a session; ErrPhones if three others are there.
+func (a *Auth) PhoneCame(p Principal) error {
+	a.phones.mu.Lock()
+	defer a.phones.mu.Unlock()
+	r := a.phones.roomLocked(seat{p.Lesson, p.Campus, p.Classroom})
+	if _, known := r.in[p.TokenID]; !known && r.taken(time.Now()) >= roomPhones {
+		return ErrPhones
+	}
+	r.in[p.TokenID] = time.Time{}
+	return nil
+}
+
+// PhoneWent is told when its session ended.
+func (a *Auth) PhoneWent(p Principal) {
+	a.phones.mu.Lock()
+	defer a.phones.mu.Unlock()
+	if r := a.phones.seats[seat{p.Lesson, p.Campus, p.Classroom}]; r != nil {
+		if _, known := r.in[p.TokenID]; known {
+			r.in[p.TokenID] = time.Now()
+		}
+	}
+}
+
+// taken counts places and forgets phones that went long ago.
+func (r *room) taken(now time.Time) int {
+	for id, went := range r.in {
+		if !went.IsZero() && now.Sub(went).Abs() > phoneGone {
+			delete(r.in, id)
+		}
+	}
+	return len(r.in)
+}

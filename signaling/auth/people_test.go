@@ -1,0 +1,117 @@
+package auth
+
+import (
+	"errors"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestCodeForANewPassword(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAuth(t, t.TempDir())
+		ctx := t.Context()
+		code, err := a.AddPerson(ctx, "李芳", Teacher, "north")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(codeLife)
+		if _, err := a.SignIn(ctx, "192.0.2.1:1", "李芳", code); !errors.Is(err, ErrCredentials) {
+			t.Errorf("a code of three days: %v", err)
+		}
+		if code, err = a.ResetPerson(ctx, "李芳"); err != nil {
+			t.Fatal(err)
+		}
+		s, err := a.SignIn(ctx, "192.0.2.1:1", "李芳", code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		a.SetSession(w, request(Public, "GET", "/"), s)
+		p, _ := a.Who(request(Public, "GET", "/", cookies(w)), "")
+		if p.Role != Teacher || !p.ByCode || p.Campus != "north" || !a.StillIn(p) {
+			t.Errorf("%+v", p)
+		}
+		if err := a.ChangePassword(ctx, "192.0.2.1:1", p, "", "long enough"); err != nil {
+			t.Error(err)
+		}
+		if a.StillIn(p) {
+			t.Error("the sign-in by code lives on")
+		}
+		if _, err := a.ResetPerson(ctx, Admin); !errors.Is(err, ErrLastAdmin) {
+			t.Errorf("admin: %v", err)
+		}
+		if _, err := a.ResetPerson(ctx, "nobody"); !errors.Is(err, ErrPersonUnknown) {
+			t.Errorf("nobody: %v", err)
+		}
+	})
+}
+
+func TestTeaches(t *testing.T) {
+	for _, tt := range []struct {
+		p    Principal
+		want bool
+	}{
+		{Principal{Role: Teacher, User: "李芳"}, true},
+		{Principal{Role: Teacher, User: "admin"}, true},
+		{Principal{Role: Teacher, User: "王五"}, false},
+		{Principal{Role: Teacher, Lesson: "math"}, true},
+		{Principal{Role: Teacher, Lesson: "art"}, false},
+		{Principal{Role: Teacher}, false},
+		{Principal{Role: Inspector, User: "李芳"}, false},
+	} {
+		if got := tt.p.Teaches("math", "李芳", "admin"); got != tt.want {
+			t.Errorf("%+v: %v", tt.p, got)
+		}
+	}
+}
+
+func TestThreePhones(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAuth(t, t.TempDir())
+		code := a.AssistCode("math", "north", "1")
+		if a.AssistCode("math", "north", "1") != code || a.AssistCode("math", "north", "2") == code || a.AssistCode("art", "north", "1") == code || len(code) != codeLength {
+			t.Errorf("code %q", code)
+		}
+		var ps []Principal
+		for range 4 {
+			p, err := a.Assist(httptest.NewRecorder(), request(Public, "POST", "/"), code)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ps = append(ps, p)
+		}
+		for i, p := range ps {
+			if err := a.PhoneCame(p); (err != nil) != (i == 3) {
+				t.Errorf("phone %d: %v", i, err)
+			}
+		}
+		if _, err := a.Assist(httptest.NewRecorder(), request(Public, "POST", "/"), code); !errors.Is(err, ErrPhones) {
+			t.Errorf("a code for a fourth: %v", err)
+		}
+		a.PhoneWent(ps[0])
+		if err := a.PhoneCame(ps[3]); err == nil {
+			t.Error("the place was given away at once")
+		}
+		if err := a.PhoneCame(ps[0]); err != nil {
+			t.Errorf("back again: %v", err)
+		}
+		a.PhoneWent(ps[1])
+		time.Sleep(phoneGone + time.Second)
+		if err := a.PhoneCame(ps[3]); err != nil {
+			t.Errorf("after one went: %v", err)
+		}
+		a.EndAssist("math")
+		var wrong *WrongCode
+		for left := 4; left >= 0; left-- {
+			if _, err := a.Assist(httptest.NewRecorder(), request(Public, "POST", "/"), code); !errors.As(err, &wrong) || wrong.Left != left {
+				t.Errorf("after the end: %v", err)
+			}
+		}
+		var many *TooManyTries
+		if _, err := a.Assist(httptest.NewRecorder(), request(Public, "POST", "/"), code); !errors.As(err, &many) || many.Wait > time.Minute {
+			t.Errorf("sixth: %v", err)
+		}
+	})
+}
