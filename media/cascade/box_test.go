@@ -227,8 +227,10 @@ func (b *testBox) stats(of *testBox) PeerStats {
 	return PeerStats{}
 }
 
+// eventually waits for what is to come within a time, which slack stretches, and returns how long it took.
 func eventually(tb testing.TB, within time.Duration, what string, ok func() bool) time.Duration {
 	tb.Helper()
+	within *= slack
 	begin := time.Now()
 	for time.Since(begin) < within {
 		if ok() {

@@ -15,6 +15,7 @@ import (
 // second best. Run's goroutine owns it.
 type dialler struct {
 	n            *Node
+	try          func(context.Context, *attempt, []*hello) (connected, error) // Node.connect; a test has its own
 	parents      []Parent
 	alternatives []string // URLs that a parent named in its bye
 	worked       *target  // the way that was up last
@@ -42,7 +43,7 @@ type attempt struct {
 	link    *Link // once descriptions are exchanged
 }
 
-func (d *dialler) init(n *Node) { d.n, d.attempts = n, map[*attempt]struct{}{} }
+func (d *dialler) init(n *Node) { d.n, d.try, d.attempts = n, n.connect, map[*attempt]struct{}{} }
 
 // restart begins anew, after a change of parents.
 func (d *dialler) restart() {
@@ -126,7 +127,7 @@ func (d *dialler) launch(now packet.Time) (wake packet.Time) {
 	wake = d.next
 	d.queue = slices.DeleteFunc(d.queue, func(p due) bool {
 		if now >= p.at {
-			if !d.halfway(p.target) {
+			if !d.halfway(p.target) && len(d.attempts) < maxAttempts {
 				d.begun(p.target)
 			}
 			return true
@@ -195,7 +196,7 @@ func (d *dialler) begun(t target) {
 	}
 	own := d.n.cfg.ID
 	d.n.wg.Go(func() { // ends with the attempt's timeout at the latest
-		res, err := d.n.connect(ctx, a, h)
+		res, err := d.try(ctx, a, h)
 		if err == nil {
 			if code := joinable(own, res.hello.Path); code != "" {
 				_ = res.conn.Close()

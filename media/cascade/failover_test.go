@@ -9,6 +9,7 @@ import (
 
 // Two parents below one root: when the first dies the second takes over, and the same subscriber goes on.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	root, first, second, room := newBox(t, "root"), newBox(t, "first"), newBox(t, "second"), newBox(t, "room")
 	first.join(root)
 	second.join(root)

@@ -267,7 +267,7 @@ func TestSilence(t *testing.T) {
 	c.mute = true
 	c.mu.Unlock()
 	took := eventually(t, 3*time.Second, "dead", func() bool { return !up() })
-	if took < silentAfter-2*tickEvery || took > silentAfter+4*tickEvery {
+	if took < silentAfter-2*tickEvery || took > (silentAfter+4*tickEvery)*slack {
 		t.Errorf("dead after %s, want %s", took, silentAfter)
 	}
 	c.mu.Lock()

@@ -58,6 +58,7 @@ func (l *ledger) note(toParent bool, p []byte) bool {
 }
 
 func TestNoIndexTwice(t *testing.T) {
+	t.Parallel()
 	core, member := newBox(t, "core"), newBox(t, "member")
 	w := wireTo(t, core)
 	l := &ledger{seen: map[stream]*indices{}, rng: rand.New(rand.NewPCG(1, 2)), loss: 0.05}

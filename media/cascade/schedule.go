@@ -44,6 +44,7 @@ const (
 	tunnelStep     = time.Second
 	proxyStep      = 1500 * time.Millisecond
 	attemptTimeout = 4 * time.Second
+	maxAttempts    = 12 // at a time: a box that is short of CPU must not be kept from finishing one by starting more
 	maxJitter      = 300 * time.Millisecond
 	firstProbe     = 10 * time.Second
 	probeEvery     = time.Minute
