@@ -142,12 +142,12 @@ type watchStream struct {
 
 // register adds the interceptors: ours outermost, so that it sees each packet when it arrives.
 func (s *watchSession) register(_ *webrtc.MediaEngine, r *interceptor.Registry) error {
-	reports, err := report.NewReceiverInterceptor()
+	reports, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(silent()))
 	if err != nil {
 		return err
 	}
 	r.Add(reports)
-	feedback, err := twcc.NewSenderInterceptor()
+	feedback, err := twcc.NewSenderInterceptor(twcc.WithLoggerFactory(silent()))
 	if err != nil {
 		return err
 	}

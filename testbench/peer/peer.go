@@ -21,6 +21,7 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 
 	"tongke/media/packet"
@@ -150,6 +151,7 @@ func newAPI(loopback, vp8 bool, register func(*webrtc.MediaEngine, *interceptor.
 		return nil, err
 	}
 	var s webrtc.SettingEngine
+	s.LoggerFactory = silent()
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetICETimeouts(iceSilence, iceFailed, iceKeepalive)
 	s.SetIncludeLoopbackCandidate(true)
@@ -157,6 +159,11 @@ func newAPI(loopback, vp8 bool, register func(*webrtc.MediaEngine, *interceptor.
 		s.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() })
 	}
 	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r), webrtc.WithSettingEngine(s)), nil
+}
+
+// silent keeps pion's own words off standard error, where a peer's program shows its figures: what a lost connection means is told by Stats.
+func silent() logging.LoggerFactory {
+	return &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
 }
 
 // statusError is an answer other than 201.

@@ -170,7 +170,7 @@ func (t *Teacher) set(up *bool, v bool) {
 // registerTeacher adds retransmission (RFC 4588) and transport-wide sequence numbers. Sender reports are made by the sender itself, which
 // knows the capture times exactly.
 func registerTeacher(_ *webrtc.MediaEngine, r *interceptor.Registry) error {
-	responder, err := nack.NewResponderInterceptor()
+	responder, err := nack.NewResponderInterceptor(nack.WithResponderLoggerFactory(silent()))
 	if err != nil {
 		return err
 	}
