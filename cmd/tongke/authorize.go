@@ -24,12 +24,15 @@ func (d *daemon) mayMedia(r *http.Request, p auth.Principal, id string, publish 
 		return false
 	}
 	switch p.Role {
-	case auth.Administrator, auth.Operator, auth.Teacher:
+	case auth.Administrator, auth.Operator:
 		return true
+	case auth.Teacher:
+		l, _ := d.registry.Get(id)
+		return p.Teaches(id, l.Teacher, l.CreatedBy)
 	case auth.Publish:
 		return publish
 	case auth.Watch, auth.Assistant, auth.Inspector:
-		return !publish
+		return !publish && p.Lesson != "" // by a token of this lesson, not by being somebody
 	case auth.Classroom:
 		return !publish && (p.Lesson != "" || d.attends(r, p, id))
 	}

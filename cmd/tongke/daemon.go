@@ -20,6 +20,7 @@ import (
 	"tongke/signaling/lesson"
 	"tongke/signaling/protocol"
 	"tongke/signaling/store"
+	"tongke/signaling/timetable"
 )
 
 // daemon is one running box: every part, and the funcs by which they meet.
@@ -29,16 +30,17 @@ type daemon struct {
 	con *console
 	log *slog.Logger
 
-	store    *store.Store
-	box      *identity.Box
-	auth     *auth.Auth
-	registry *lesson.Registry
-	lessons  lessons
-	ends     []endpoint
-	splits   []*udp.Splitter // of ends
-	local    net.Listener
-	control  net.Listener
-	at       addresses
+	store     *store.Store
+	box       *identity.Box
+	auth      *auth.Auth
+	registry  *lesson.Registry
+	timetable *timetable.Keeper
+	lessons   lessons
+	ends      []endpoint
+	splits    []*udp.Splitter // of ends
+	local     net.Listener
+	control   net.Listener
+	at        addresses
 
 	relay  *relay.Relay
 	engine *rtc.Engine
@@ -109,6 +111,7 @@ func (d *daemon) start() error {
 	d.relay.Watch(d.lessons.source)
 	d.parts.start("engine", untilDone(d.engine.Close))
 	d.parts.start("lessons", d.registry.Run)
+	d.parts.start("timetable", d.timetable.Run)
 	d.parts.start("children", d.noteChildren)
 	d.parts.start("uplinks", d.node.Run)
 	d.parts.start("ingest", d.ingest.Run)
@@ -153,6 +156,7 @@ func (d *daemon) build() (err error) {
 	if d.registry, err = lesson.New(d.store, lesson.Config{Box: d.box.ID(), Log: d.log.With("part", "lesson")}); err != nil {
 		return dataFault(d.dir, err)
 	}
+	d.timetable = timetable.NewKeeper(timetable.Config{Store: d.store, Lessons: d.registry, Log: d.log.With("part", "timetable")})
 	d.lessons = lessons{d.registry, d.store}
 	media := rtc.Config{UDP: d.ends[0].udp, TCP: d.splits[0].ICE(), Log: d.log.With("part", "rtc")}
 	for i, e := range d.ends[1:] {
@@ -184,6 +188,7 @@ func (d *daemon) lessonChanged(l lesson.Lesson) {
 	if l.State == protocol.Ended {
 		d.ingest.CloseLesson(l.ID)
 		d.relay.EndLesson(l.ID)
+		d.auth.EndAssist(l.ID)
 	} else {
 		d.relay.SetTeaching(l.ID, l.Owner)
 	}

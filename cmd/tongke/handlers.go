@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
+	"tongke/media/cascade"
 	"tongke/signaling/api"
 	pages "tongke/signaling/console"
 	"tongke/signaling/join"
@@ -31,6 +33,7 @@ func (d *daemon) newAPI() (*api.API, error) {
 		Log: d.log.With("part", "api"), Auth: d.auth, Store: d.store, Lessons: d.registry, Host: host,
 		BoxID: d.box.ID(), Name: d.name, Version: programVersion(),
 		Join: d.join, Healthy: d.healthy, Ready: d.isReady, Parts: d.figures,
+		Timetable: d.timetable, Online: d.online,
 		Mounts: map[string]http.Handler{
 			"/whip/":      d.ingest,
 			"/whep/":      d.ingest,
@@ -63,6 +66,11 @@ func (d *daemon) healthy(ctx context.Context) error {
 	case <-ctx.Done():
 		return errors.New("relay does not answer")
 	}
+}
+
+// online reports whether a box below is connected.
+func (d *daemon) online(box string) bool {
+	return slices.ContainsFunc(d.node.Stats().Peers, func(p cascade.PeerStats) bool { return p.Peer.ID == box && p.Up })
 }
 
 func (d *daemon) isReady() error {
