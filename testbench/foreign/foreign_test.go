@@ -10,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"tongke/testbench"
 	"tongke/testbench/browser"
 	"tongke/testbench/onebox"
+	"tongke/testbench/peer"
 )
 
 const lesson = "music-3"
@@ -103,6 +105,38 @@ func TestAiortcPublishesAndWatches(t *testing.T) {
 		if got.VideoFrames < 20 || got.Distinct < 15 || got.Width != 320 {
 			t.Errorf("%s watcher sees nothing: %+v", name, got)
 		}
+	}
+}
+
+// A lesson in H264 and with redundant voice, which aiortc does not know: the box unpacks the sound for it.
+func TestAiortcWatchesTheLesson(t *testing.T) {
+	needAiortc(t)
+	b := box(t)
+	l, err := testbench.Lesson()
+	if err != nil {
+		t.Fatal(err)
+	}
+	teacher, err := peer.NewTeacher(peer.Config{URL: b.URL, Lesson: lesson, Token: "teacher"}, l, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	done := make(chan struct{})
+	go func() { // ends with ctx
+		defer close(done)
+		_ = teacher.Run(ctx)
+	}()
+	defer func() { cancel(); <-done }()
+	time.Sleep(2 * time.Second)
+	var got received
+	aiortc(ctx, t, &got, nil, "watch", b.URL+"/whep/"+lesson, "7")
+	t.Logf("watched %+v", got)
+	if !teacher.Stats().RED {
+		t.Error("the voice was published without redundancy")
+	}
+	// 720p in Python: what it manages to decode is not the point.
+	if got.State != "connected" || got.AudioFrames < 200 || got.Loudest < 1000 || got.VideoFrames < 20 || got.Width != 1280 || got.Distinct < 10 {
+		t.Errorf("watched %+v", got)
 	}
 }
 
