@@ -22,7 +22,6 @@ type meter struct {
 	joined  time.Duration
 	packets uint64
 	bytes   uint64
-	red     uint64 // frames that only a redundant block brought
 	nacks   uint64
 	plis    uint64
 	last    packet.Time // latest arrival
