@@ -158,38 +158,39 @@
 
 /**
  * What a page asks, by type: the fields beside type and id.
- * @typedef {object} Requests
- * @property {{}} lesson.start
- * @property {{confirm: true}} lesson.end
- * @property {{}} lesson.extend
- * @property {{layout?: Layout, music?: boolean, mirror?: boolean, closed?: boolean, record?: string, scope?: string}} lesson.set
- * @property {{}} lesson.take
- * @property {{room: string, second?: boolean}} floor.call
- * @property {{room?: string}} floor.release
- * @property {{}} floor.done
- * @property {{}} hand.raise
- * @property {{}} hand.lower
- * @property {{room: string, muted: boolean}} room.mute
- * @property {{room: string}} room.remove
- * @property {{room: string}} room.admit
- * @property {{}} room.ready
- * @property {{covered: boolean}} room.cover
- * @property {{layout: Layout | ""}} room.layout
- * @property {{volume: number}} room.volume
- * @property {{muted: boolean}} self.mute
- * @property {{code: "unclear" | "board" | "fast" | "done" | "question"}} note.phrase
- * @property {{text: string, room?: string}} note.text
- * @property {{note: number}} note.seen
- * @property {{code?: string}} help
- * @property {{ok: boolean}} feedback
- * @property {{sdp: string, tracks: {mid: string, source: Source}[]}} media.up
- * @property {{sdp?: string}} media.down
- * @property {{pc: "up" | "down", candidate: string, mid: string}} media.candidate
- * @property {{pc: "up" | "down"}} media.restart
- * @property {{source: Source, layers: {rid: string, active: boolean, width: number, height: number, fps: number, bitrate: number}[], limited: string}} encoded
- * @property {{total: number, concealed: number, silentConcealed: number, freezes: number, freezeMs: number, boardFrames: number, teacherFrames: number, level: number, fps: number, delayMs?: number}} stats
- * @property {{cam: boolean, mic: boolean, camMissing: boolean, micMissing: boolean}} devices
- * @property {{}} bye
+ * @typedef {{
+ *   "lesson.start": {},
+ *   "lesson.end": {confirm: true},
+ *   "lesson.extend": {},
+ *   "lesson.set": {layout?: Layout, music?: boolean, mirror?: boolean, closed?: boolean, record?: string, scope?: string},
+ *   "lesson.take": {},
+ *   "floor.call": {room: string, second?: boolean},
+ *   "floor.release": {room?: string},
+ *   "floor.done": {},
+ *   "hand.raise": {},
+ *   "hand.lower": {},
+ *   "room.mute": {room: string, muted: boolean},
+ *   "room.remove": {room: string},
+ *   "room.admit": {room: string},
+ *   "room.ready": {},
+ *   "room.cover": {covered: boolean},
+ *   "room.layout": {layout: Layout | ""},
+ *   "room.volume": {volume: number},
+ *   "self.mute": {muted: boolean},
+ *   "note.phrase": {code: "unclear" | "board" | "fast" | "done" | "question"},
+ *   "note.text": {text: string, room?: string},
+ *   "note.seen": {note: number},
+ *   "help": {code?: string},
+ *   "feedback": {ok: boolean},
+ *   "media.up": {sdp: string, tracks: {mid: string, source: Source}[]},
+ *   "media.down": {sdp?: string},
+ *   "media.candidate": {pc: "up" | "down", candidate: string, mid: string},
+ *   "media.restart": {pc: "up" | "down"},
+ *   "encoded": {source: Source, layers: {rid: string, active: boolean, width: number, height: number, fps: number, bitrate: number}[], limited: string},
+ *   "stats": {total: number, concealed: number, silentConcealed: number, freezes: number, freezeMs: number, boardFrames: number, teacherFrames: number, level: number, fps: number, delayMs?: number},
+ *   "devices": {cam: boolean, mic: boolean, camMissing: boolean, micMissing: boolean},
+ *   "bye": {},
+ * }} Requests
  */
 
 export {};

@@ -1,0 +1,260 @@
+// What a page sends: one connection, one m-line a source, negotiated once and then changed by replaceTrack and by the box's encode requests.
+
+import { askCaptureTime, ordered, tuned } from "./sdp.js";
+
+/** @typedef {import("./messages.js").Source} Source */
+/** @typedef {import("./messages.js").Encode} Encode */
+/** @typedef {import("./protocol.js").Client} Client */
+
+const startKbps = 2500; // the first picture's rate; the estimate takes over from there
+const retry = 1000; // ms between negotiations that failed
+const mendAfter = 1200; // ms of a broken connection until its ICE is restarted
+
+/** The layers of a camera, smallest first; the box changes them by encode. */
+const layers = () => [
+	{ rid: "q", scaleResolutionDownBy: 4, maxBitrate: 150_000, active: true },
+	{ rid: "h", scaleResolutionDownBy: 2, maxBitrate: 600_000, active: true },
+	{ rid: "f", scaleResolutionDownBy: 1, maxBitrate: 2_000_000, active: true },
+];
+
+/** @param {Source} source @returns {RTCRtpEncodingParameters[]} */
+function encodings(source) {
+	switch (source) {
+		case "voice":
+			return [{ maxBitrate: 64_000, priority: "high", networkPriority: "high" }];
+		case "board":
+			return [{ maxBitrate: 2_500_000 }];
+	}
+	return layers();
+}
+
+export class Publisher {
+	/**
+	 * @param {Client} client
+	 * @param {{stereo?: boolean}} [options] stereo: music may be sent
+	 */
+	constructor(client, options = {}) {
+		this.client = client;
+		this.options = options;
+		/** what is to be sent; null keeps the m-line without a track @type {Map<Source, MediaStreamTrack | null>} */
+		this.wanted = new Map();
+		/** @type {Map<Source, RTCRtpTransceiver>} */
+		this.lines = new Map();
+		/** @type {Map<Source, Encode>} */
+		this.asked = new Map();
+		/** @type {RTCPeerConnection | null} */
+		this.pc = null;
+		this.session = "";
+		this.allowed = false;
+		/** @type {Promise<void>} one negotiation after the other */
+		this.turn = Promise.resolve();
+		/** @type {ReturnType<typeof setTimeout> | undefined} */
+		this.timer = undefined;
+		client.on("status", (s) => {
+			if (s === "open" && this.client.me?.session !== this.session) {
+				this.session = this.client.me?.session ?? "";
+				this.drop();
+				this.negotiate();
+			} else if (s === "open") {
+				this.negotiate();
+			}
+		});
+		client.on("encode", (e) => void this.obey(e));
+	}
+
+	/** Begins to send what is set. */
+	start() {
+		if (!this.allowed) {
+			this.allowed = true;
+			this.negotiate();
+		}
+	}
+
+	/** Sends nothing any more; what is set stays set. */
+	stop() {
+		this.allowed = false;
+		this.drop();
+	}
+
+	/**
+	 * Sets what a source sends.
+	 * @param {Source} source
+	 * @param {MediaStreamTrack | null} track
+	 */
+	set(source, track) {
+		this.wanted.set(source, track);
+		if (track !== null && track.kind === "video") {
+			track.contentHint = source === "board" ? "detail" : "motion";
+		}
+		const line = this.lines.get(source);
+		if (line) {
+			line.sender.replaceTrack(track).catch(() => this.drop());
+		} else if (track !== null) {
+			this.negotiate();
+		}
+	}
+
+	drop() {
+		clearTimeout(this.timer);
+		this.lines.clear();
+		this.pc?.close();
+		this.pc = null;
+	}
+
+	negotiate(restart = false) {
+		this.turn = this.turn.then(() => this.exchange(restart)).catch(() => {
+			clearTimeout(this.timer);
+			this.timer = setTimeout(() => this.negotiate(), retry);
+		});
+	}
+
+	/** @param {boolean} restart of ICE */
+	async exchange(restart) {
+		if (!this.allowed || this.client.status !== "open" || ![...this.wanted.values()].some((t) => t !== null)) {
+			return;
+		}
+		let fresh = false;
+		if (this.pc === null || this.pc.connectionState === "failed" || this.pc.connectionState === "closed") {
+			this.drop();
+			this.pc = this.connection();
+			fresh = true;
+		}
+		const pc = this.pc;
+		let added = false;
+		for (const [source, track] of this.wanted) {
+			if (track !== null && !this.lines.has(source)) {
+				this.lines.set(source, this.line(pc, source, track));
+				added = true;
+			}
+		}
+		if (!fresh && !added && !restart) {
+			return;
+		}
+		try {
+			await pc.setLocalDescription(await pc.createOffer({ iceRestart: restart }));
+			const tracks = [...this.lines].map(([source, t]) => ({ mid: t.mid ?? "", source }));
+			const answer = await this.client.request("media.up", { sdp: pc.localDescription?.sdp ?? "", tracks });
+			await pc.setRemoteDescription({ type: "answer", sdp: tuned(answer.sdp, { startKbps, stereo: this.options.stereo }) });
+		} catch (e) {
+			if (this.pc === pc) {
+				this.drop(); // half negotiated: begin anew
+			}
+			throw e;
+		}
+		for (const [source, t] of this.lines) {
+			prefer(t.sender, source);
+		}
+		for (const e of this.asked.values()) {
+			void this.obey(e);
+		}
+	}
+
+	connection() {
+		const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+		pc.addEventListener("connectionstatechange", () => {
+			if (this.pc !== pc || (pc.connectionState !== "disconnected" && pc.connectionState !== "failed")) {
+				return;
+			}
+			clearTimeout(this.timer);
+			this.timer = setTimeout(() => {
+				if (this.pc === pc && pc.connectionState !== "connected") {
+					this.negotiate(true);
+				}
+			}, mendAfter);
+		});
+		return pc;
+	}
+
+	/**
+	 * @param {RTCPeerConnection} pc
+	 * @param {Source} source
+	 * @param {MediaStreamTrack} track
+	 */
+	line(pc, source, track) {
+		const t = pc.addTransceiver(track, { direction: "sendonly", sendEncodings: encodings(source) });
+		const kind = source === "voice" ? "audio" : "video";
+		const codecs = RTCRtpSender.getCapabilities(kind)?.codecs ?? [];
+		t.setCodecPreferences(/** @type {RTCRtpCodec[]} */ (ordered(kind, codecs)));
+		askCaptureTime(t);
+		return t;
+	}
+
+	/** Does what the box asks for, and says what came of it. @param {Encode} e */
+	async obey(e) {
+		this.asked.set(e.source, { ...e, keyframe: false });
+		const sender = this.lines.get(e.source)?.sender;
+		if (!sender) {
+			return;
+		}
+		try {
+			const p = sender.getParameters();
+			for (const have of p.encodings ?? []) {
+				const want = e.layers.find((l) => l.rid === (have.rid ?? "")) ?? (e.layers.length === 1 ? e.layers[0] : undefined);
+				if (want) {
+					have.active = want.active;
+					if (want.maxBitrate > 0) {
+						have.maxBitrate = want.maxBitrate;
+					}
+					if (e.source !== "voice") {
+						have.scaleResolutionDownBy = Math.max(1, want.scale);
+						have.maxFramerate = want.fps > 0 ? want.fps : undefined;
+					}
+				}
+			}
+			await this.apply(sender, p, e.keyframe === true && e.source !== "voice");
+		} catch {
+			// a sender that is being replaced: the next negotiation asks again
+		}
+		await this.report(e.source);
+	}
+
+	/**
+	 * @param {RTCRtpSender} sender
+	 * @param {RTCRtpSendParameters} p
+	 * @param {boolean} keyframe
+	 */
+	async apply(sender, p, keyframe) {
+		const set = /** @type {any} */ (sender.setParameters.bind(sender)); // its second argument is not in TypeScript's types yet
+		await set(p, keyframe ? { encodingOptions: p.encodings.map(() => ({ keyFrame: true })) } : undefined);
+	}
+
+	/** @param {Source} source */
+	async report(source) {
+		const sender = this.lines.get(source)?.sender;
+		if (!sender) {
+			return;
+		}
+		let limited = "";
+		/** @type {import("./messages.js").Requests["encoded"]["layers"]} */
+		const made = [];
+		const active = new Map((sender.getParameters().encodings ?? []).map((x) => [x.rid ?? "", x.active !== false]));
+		for (const s of (await sender.getStats()).values()) {
+			if (s.type === "outbound-rtp" && made.length < 3) {
+				limited = s.qualityLimitationReason ?? limited;
+				made.push({
+					rid: s.rid ?? "",
+					active: s.active ?? active.get(s.rid ?? "") ?? true,
+					width: s.frameWidth ?? 0,
+					height: s.frameHeight ?? 0,
+					fps: Math.round(s.framesPerSecond ?? 0),
+					bitrate: Math.round(s.targetBitrate ?? 0),
+				});
+			}
+		}
+		await this.client.request("encoded", { source, layers: made, limited }).catch(() => {});
+	}
+}
+
+/**
+ * What is given up first when the machine or the path is too slow: the board's frames, a camera's size.
+ * @param {RTCRtpSender} sender
+ * @param {Source} source
+ */
+function prefer(sender, source) {
+	if (source === "voice") {
+		return;
+	}
+	const p = /** @type {any} */ (sender.getParameters()); // degradationPreference is not in every version of the types
+	p.degradationPreference = source === "board" ? "maintain-resolution" : "balanced";
+	sender.setParameters(p).catch(() => {});
+}
