@@ -228,12 +228,20 @@ func (d *daemon) closeSockets() {
 	}
 }
 
+// closeStore waits for transactions, so it is bounded: a part that does not end may hold one.
 func (d *daemon) closeStore() {
 	if d.store == nil {
 		return
 	}
-	if err := d.store.Close(); err != nil {
-		d.log.Error("store not closed", "err", err)
+	done := make(chan struct{})
+	go func() { // ends with the store's last transaction, or with the process
+		defer close(done)
+		if err := d.store.Close(); err != nil {
+			d.log.Error("store not closed", "err", err)
+		}
+	}()
+	if !inTime(done, storeLimit) {
+		d.log.Error("store does not close")
 	}
 }
 

@@ -7,8 +7,11 @@ import (
 	"time"
 )
 
-// partLimit is how long one part may take to end before the next one is asked; all together stay under the 5 s that a stop may take.
-const partLimit = 1200 * time.Millisecond
+const (
+	partLimit  = 1200 * time.Millisecond // how long one part may take to end before the next one is asked
+	partsLimit = 4 * time.Second         // all of them together: a stop may take 5 s, and the store is closed after them
+	storeLimit = 500 * time.Millisecond
+)
 
 // parts runs the parts of a daemon and ends them in the reverse order of their start, one after the other, so that each still finds
 // what it was given when it started.
@@ -53,16 +56,32 @@ func (p *parts) start(name string, run func(context.Context) error) {
 // end ends all parts, the last started first, and reports whether all did in time.
 func (p *parts) end() bool {
 	clean := true
+	deadline := time.Now().Add(partsLimit)
 	for i := len(p.running) - 1; i >= 0; i-- {
 		one := p.running[i]
 		one.cancel()
-		select {
-		case <-one.done:
-		case <-time.After(partLimit):
+		if !inTime(one.done, min(partLimit, time.Until(deadline))) {
 			p.log.Error("part does not end", "part", one.name)
 			clean = false
 		}
 	}
 	p.running = nil
 	return clean
+}
+
+// inTime waits for done, but not longer than limit.
+func inTime(done <-chan struct{}, limit time.Duration) bool {
+	t := time.NewTimer(max(limit, 0))
+	defer t.Stop()
+	select {
+	case <-done:
+		return true
+	case <-t.C:
+	}
+	select {
+	case <-done: // both were ready
+		return true
+	default:
+		return false
+	}
 }
