@@ -17,13 +17,12 @@ import (
 	"tongke/testbench/browser"
 )
 
+// programDir holds the built program; TestMain makes and removes it.
+var programDir string
+
 // program builds the program once for all tests of this package.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "tongke-browser-test-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "tongke")
+	path := filepath.Join(programDir, "tongke")
 	out, err := exec.Command("go", "build", "-o", path, "tongke/cmd/tongke").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
@@ -32,12 +31,14 @@ var program = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if !browser.LeftOut() {
-		if path, err := program(); err == nil {
-			os.RemoveAll(filepath.Dir(path))
-		}
+	dir, err := os.MkdirTemp("", "tongke-browser-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	programDir = dir
+	code := m.Run()
+	os.RemoveAll(dir)
 	os.Exit(code)
 }
 
