@@ -35,10 +35,20 @@ type SlotConfig struct {
 	Sink Sink
 }
 
+// Size is how large a picture is worth being, where its source has several layers: a tile needs no more than the lowest.
+type Size uint8
+
+const (
+	Largest Size = iota
+	Middle
+	Smallest
+)
+
 // BindOptions say how a slot follows its source.
 type BindOptions struct {
 	Layer      track.Layer
 	FixedLayer bool        // only Layer, instead of the best present one
+	Size       Size        // without FixedLayer: no layer above this is taken, and its maker is told that this one is wanted
 	OnBound    func(Bound) // called just before a binding's first packet, from the relay's goroutine; must not block
 }
 
@@ -76,6 +86,7 @@ type slot struct {
 	current *upTrack // forwarding from here
 	target  *upTrack // waiting for a keyframe of this one
 	askedAt packet.Time
+	aim     aim
 
 	w        rewriter
 	replayAt uint64 // origin number the replay has reached; 0 when there is none
@@ -101,8 +112,14 @@ type resend struct {
 	at  packet.Time
 }
 
-// bind makes the slot follow a key.
+// bind makes the slot follow a key. Another size of the same source is no new binding: what plays goes on until the other layer is there.
 func (s *slot) bind(key track.Key, o BindOptions, now packet.Time) {
+	if s.src != nil && s.key == key && !o.FixedLayer && !s.opts.FixedLayer && o.Size != s.opts.Size {
+		s.opts, s.aim.since = o, 0
+		s.choose(now)
+		s.src.updateDemand(now)
+		return
+	}
 	s.unbind()
 	s.key, s.opts = key, o
 	s.attach(now)
@@ -149,6 +166,7 @@ func (s *slot) detach() {
 func (s *slot) lose() {
 	s.w.release()
 	s.current, s.target, s.replayAt = nil, nil, 0
+	s.aim = aim{}
 }
 
 // choose picks the layer to wait for, and starts with it at once where the past allows.
@@ -181,17 +199,13 @@ func (s *slot) best() *upTrack {
 		return nil
 	}
 	var room [4]layer.State
-	states := s.src.present(room[:0])
-	current := -1
-	for i := range states {
-		if s.current != nil && states[i].Layer == s.current.layer {
-			current = i
-		}
+	now := packet.Now()
+	states := s.src.present(room[:0], now)
+	i := s.aimed(states, now)
+	if i < 0 {
+		return nil
 	}
-	if i := layer.Best(states, current); i >= 0 {
-		return s.src.up(states[i].Layer)
-	}
-	return nil
+	return s.src.up(states[i].Layer)
 }
 
 // fromPast starts a slot from the cached keyframe of u. A slot that is playing rather waits for the next one: the past would be shown twice.
@@ -231,7 +245,7 @@ func (s *slot) begun(u *upTrack, b *packet.Buffer, begin func()) {
 
 // offer gives the slot a packet that has just come in.
 func (s *slot) offer(u *upTrack, b *packet.Buffer, now packet.Time) {
-	if u == s.target || (u == s.current && b.Gen != s.w.now.gen && int32(b.Gen-s.w.now.gen) > 0) {
+	if u == s.target || u == s.aim.up && u != s.current && b.Is(packet.Keyframe) || (u == s.current && b.Gen != s.w.now.gen && int32(b.Gen-s.w.now.gen) > 0) {
 		s.maySwitch(u, b)
 	}
 	if u != s.current || (s.replayAt != 0 && b.Seq >= s.replayAt) {

@@ -294,16 +294,17 @@ func (u *upTrack) number(b *packet.Buffer) {
 	b.Seq += u.offset
 }
 
-// present says which layers can be had now, as the choice of a layer sees them.
-func (s *source) present(buf []layer.State) []layer.State {
+// present says which layers can be had now, as the choice of a layer sees them. Of a source of another box of which nothing comes, all can.
+func (s *source) present(buf []layer.State, now packet.Time) []layer.State {
 	var newest packet.Time
 	for _, u := range s.ups {
 		newest = max(newest, u.last)
 	}
+	seen := s.info.Path == nil || newest != 0 && now.Sub(newest) < layerSilent
 	for i, name := range s.info.Layers {
 		u := s.up(name)
 		st := layer.State{Layer: name, Rank: i, Pixels: u.pixels, Present: true}
-		if s.info.Path == nil && len(s.info.Layers) > 1 {
+		if seen && len(s.info.Layers) > 1 {
 			st.Present = u.last != 0 && newest.Sub(u.last) < layerSilent
 		}
 		buf = append(buf, st)
@@ -337,7 +338,7 @@ func (s *source) updateDemand(now packet.Time) {
 	for _, u := range s.ups {
 		wanted := false
 		for _, sl := range s.slots {
-			wanted = wanted || sl.current == u || sl.target == u
+			wanted = wanted || sl.current == u || sl.target == u || sl.aims(u)
 		}
 		d := s.demand(u.layer)
 		switch {
