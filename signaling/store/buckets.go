@@ -16,6 +16,7 @@ const (
 	BucketChildren    = "children"    // by box id
 	BucketLessons     = "lessons"     // by lesson id
 	BucketTimetable   = "timetable"   // single records by the keys of signaling/timetable
+	BucketLive        = "live"        // by lesson id: what happens in a lesson of this box
 
 	bucketSchema = "schema"
 )
@@ -41,6 +42,10 @@ var migrations = []func(*bolt.Tx) error{
 	},
 	func(tx *bolt.Tx) error { // 2: the timetable
 		_, err := tx.CreateBucketIfNotExists([]byte(BucketTimetable))
+		return err
+	},
+	func(tx *bolt.Tx) error { // 3: live lessons
+		_, err := tx.CreateBucketIfNotExists([]byte(BucketLive))
 		return err
 	},
 }
