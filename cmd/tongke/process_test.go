@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"os"
@@ -139,4 +140,55 @@ func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) 
 			t.Fatalf("%s: not within %v", what, limit)
 		}
 	}
+}
+
+// under joins a box to a parent; how is what the invitation says.
+func under(t *testing.T, parent, child *process, how ...string) {
+	t.Helper()
+	at, err := readAddresses(parent.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := tongke(t, append([]string{"invite", "--data", parent.dir}, how...)...)
+	if code != 0 {
+		t.Fatalf("invite: exit %d: %s", code, errs)
+	}
+	if code, _, errs = tongke(t, "join", "--data", child.dir, "https://"+at.Listen[0], strings.TrimSpace(out)); code != 0 {
+		t.Fatalf("join: exit %d: %s", code, errs)
+	}
+	eventually(t, 10*time.Second, "the uplink", func() bool { return uplinkUp(child.dir) })
+}
+
+// local is the loopback address of a box.
+func local(t *testing.T, p *process) string {
+	t.Helper()
+	a, err := readAddresses(p.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "http://" + a.Local
+}
+
+// scrape reads a box's figures.
+func scrape(t *testing.T, base string) string {
+	t.Helper()
+	res, err := noKeepAlive.Get(base + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// background runs a peer until the test ends.
+func background(t *testing.T, run func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = run(ctx) }() // ends with ctx
+	t.Cleanup(func() { cancel(); <-done })
 }
