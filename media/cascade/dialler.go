@@ -223,6 +223,11 @@ func (d *dialler) connected(ctx context.Context, a *attempt, res connected, err 
 	l := newLink(d.n, res.peer, a.rung, res.conn, res.hello)
 	l.dialled, l.target, l.attempt = true, a.target, a
 	a.link = l
+	for other := range d.attempts { // waiting for TCP on the same way: not needed any more
+		if other.target == a.target && other.link == nil {
+			d.drop(other)
+		}
+	}
 	d.n.add(l)
 	context.AfterFunc(ctx, func() { // the attempt's time is up, or it is over: then nothing is left to do
 		d.n.box.post(func() {

@@ -148,8 +148,9 @@ func (l *Link) stopMedia() {
 	}
 }
 
-// send gives the peer a control message. An error means that the connection is going, which is told otherwise.
-func (l *Link) send(m message) {
+// send gives the peer a control message and reports whether it is on its way. An error means that the connection is going, which is told
+// otherwise.
+func (l *Link) send(m message) bool {
 	data, err := encode(m)
 	if err == nil {
 		err = l.conn.Send(channelControl, data)
@@ -157,6 +158,7 @@ func (l *Link) send(m message) {
 	if err != nil {
 		l.n.log.Debug("send on uplink", "peer", l.peer.Name, "message", m.name(), "err", err)
 	}
+	return err == nil
 }
 
 // message takes what came on a channel, in the connection's goroutine.

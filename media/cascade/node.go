@@ -25,7 +25,7 @@ const (
 	byeLingers  = 200 * time.Millisecond // a bye on its way, before the connection is closed under it
 	maxOffered  = 1024                   // announcements of one peer
 	maxWants    = 256                    // wants of one peer
-	openTimeout = 10 * time.Second       // a child's link that does not open
+	openTimeout = 5 * time.Second        // a child's link that does not open: the child has given up by then
 )
 
 // Node is this box in the tree: its links up and down. Make it with New, let its owner call Run.
@@ -248,15 +248,18 @@ func (n *Node) tick(now packet.Time) {
 // reap closes the connections of links that have said bye.
 func (n *Node) reap(now packet.Time) {
 	n.dying = slices.DeleteFunc(n.dying, func(d dying) bool {
-		if now < d.at {
-			return false
+		if now >= d.at {
+			n.shut(d.l)
 		}
-		n.wg.Go(func() { // ends when the connection is gone
-			if err := d.l.conn.Close(); err != nil {
-				n.log.Debug("close link", "peer", d.l.peer.Name, "err", err)
-			}
-		})
-		return true
+		return now >= d.at
+	})
+}
+
+func (n *Node) shut(l *Link) {
+	n.wg.Go(func() { // ends when the connection is gone
+		if err := l.conn.Close(); err != nil {
+			n.log.Debug("close link", "peer", l.peer.Name, "err", err)
+		}
 	})
 }
 
@@ -269,174 +272,4 @@ func (n *Node) state(p Peer) *peerState {
 	}
 	s.peer = p
 	return s
-}
-
-// add takes over a connection whose descriptions are exchanged.
-func (n *Node) add(l *Link) {
-	n.birth++
-	l.birth = n.birth
-	l.born = packet.Now()
-	n.links[l] = struct{}{}
-	if err := l.start(); err != nil {
-		n.log.Warn("uplink cannot start", "peer", l.peer.Name, "err", err)
-		n.endLink(l, byeShutdown)
-	}
-}
-
-// move brings a link into the state that e leads to.
-func (n *Node) move(l *Link, e linkEvent) bool {
-	next, ok := transition(l.state, e)
-	if !ok {
-		return false
-	}
-	n.log.Info("uplink "+next.String(), "peer", l.peer.Name, "rung", l.rung.String(), "event", e.String(), "dialled", l.dialled)
-	l.state = next
-	return true
-}
-
-// opened makes a link usable: channels are open and the peer answers.
-func (n *Node) opened(l *Link) {
-	if !n.move(l, eventOpened) {
-		return
-	}
-	now := packet.Now()
-	l.upAt = now
-	p := n.state(l.peer)
-	p.parent = l.dialled
-	p.links++
-	if l.dialled {
-		n.dial.won(l, now)
-		if old := n.uplink; old != nil && old != l {
-			old.relieve = now.Add(overlapFor)
-			n.announceAll(old)
-		}
-		n.uplink = l
-		n.pathChanged()
-	}
-	n.announceAll(l)
-	n.reroute()
-	n.peerChanged(l.peer.ID)
-}
-
-// endLink closes a link for good. reason "" says nothing to the peer, which has said it or is gone.
-func (n *Node) endLink(l *Link, reason string) {
-	if !n.move(l, eventEnded) {
-		return
-	}
-	now := packet.Now()
-	delete(n.links, l)
-	l.stopMedia()
-	at := now
-	if reason != "" {
-		l.send(&bye{Reason: reason, Alternatives: n.alternativesFor(reason)})
-		at = now.Add(byeLingers)
-	}
-	n.dying = append(n.dying, dying{l, at})
-	p := n.state(l.peer)
-	p.in += l.bytesIn.Load()
-	p.out += l.bytesOut.Load()
-	p.lost += l.lost()
-	for _, s := range l.offered {
-		s.remote.drop(s, now, false)
-	}
-	if l.attempt != nil {
-		n.dial.over(l.attempt, nil)
-	}
-	if n.uplink == l {
-		n.uplink = nil
-		for other := range n.links {
-			if other.dialled && (other.state == stateUp || other.state == stateDead) && (n.uplink == nil || other.birth > n.uplink.birth) {
-				n.uplink = other
-			}
-		}
-		n.pathChanged()
-	}
-	n.peerChanged(l.peer.ID)
-}
-
-func (n *Node) alternativesFor(reason string) []string {
-	if reason == byeShutdown && n.cfg.Alternatives != nil {
-		if a := n.cfg.Alternatives(); len(a) <= 8 {
-			return a
-		}
-	}
-	return []string{}
-}
-
-// peerChanged finds the best link of a peer again and tells of the peer's coming or going.
-func (n *Node) peerChanged(id string) {
-	var best *Link
-	for l := range n.links {
-		if l.peer.ID == id && (l.state == stateUp || l.state == stateDead) && (best == nil || preferred(l, best)) {
-			best = l
-		}
-	}
-	n.mu.Lock()
-	if best == nil || best.state != stateUp {
-		delete(n.best, id)
-	} else {
-		n.best[id] = best
-	}
-	n.mu.Unlock()
-	p := n.peers[id]
-	up := best != nil && best.state == stateUp
-	if p == nil || p.up == up {
-		return
-	}
-	p.up = up
-	if n.cfg.OnPeer != nil {
-		e := PeerEvent{Peer: p.peer, Up: up, Parent: p.parent}
-		if best != nil && best.dialled {
-			e.DesiredVersion = best.hello.DesiredVersion
-		}
-		n.cfg.OnPeer(e)
-	}
-}
-
-// preferred reports whether a is to be used rather than b: what is up, then what is newer.
-func preferred(a, b *Link) bool {
-	if (a.state == stateUp) != (b.state == stateUp) {
-		return a.state == stateUp
-	}
-	return a.birth > b.birth
-}
-
-// pathChanged finds the path to the root again and tells the children.
-func (n *Node) pathChanged() {
-	path := []string{n.cfg.ID}
-	if n.uplink != nil {
-		path = append(path, n.uplink.hello.Path...)
-	}
-	if slices.Equal(path, n.path) {
-		return
-	}
-	n.path = path
-	for l := range n.links {
-		if !l.dialled && (l.state == stateUp || l.state == stateDead) {
-			l.send(n.hello(l.peer))
-		}
-	}
-}
-
-// hello is what this box says of itself. A path that is too long is told as far as it may be: the child finds five boxes and leaves.
-func (n *Node) hello(to Peer) *hello {
-	h := &hello{
-		Version: version, Capabilities: []string{}, Path: slices.Clone(n.path[:min(len(n.path), maxBoxes)]),
-		Alliance: n.cfg.Alliance, Campus: n.cfg.Campus,
-	}
-	if n.cfg.DesiredVersion != nil {
-		h.DesiredVersion = n.cfg.DesiredVersion(to)
-	}
-	return h
-}
-
-// joinable says why a peer with this path can be no parent of ours: its code, or "".
-func joinable(self string, parentPath []string) string {
-	switch {
-	case slices.Contains(parentPath, self):
-		return byeLoop
-	case len(parentPath) >= maxBoxes:
-		return byeTooDeep
-	}
-	return ""
 }

@@ -164,18 +164,10 @@ func (n *Node) admit(p Peer) (h *hello, err error) {
 	code := ""
 	closed := n.call(func() {
 		links := 0
-		var oldest *Link // that has not opened: the child has given it up, or will soon
 		for l := range n.links {
 			if l.peer.ID == p.ID && !l.dialled {
 				links++
-				if l.state == stateOpening && (oldest == nil || l.birth < oldest.birth) {
-					oldest = l
-				}
 			}
-		}
-		if links >= maxPeerLinks && oldest != nil {
-			n.endLink(oldest, "")
-			links--
 		}
 		switch {
 		case slices.Contains(n.path, p.ID):
