@@ -232,7 +232,7 @@ func (r *Registry) End(id string) (Lesson, error) {
 	return l, err
 }
 
-func def(s, otherwise string) string {
+func def[S ~string](s, otherwise S) S {
 	if s == "" {
 		return otherwise
 	}

@@ -75,6 +75,9 @@ func (r *Registry) linkDown(p *peer) {
 	for _, w := range waiting {
 		close(w)
 	}
+	if r.hub != nil {
+		r.hub.post(func() { r.hub.linkDown(p.id) })
+	}
 }
 
 func (r *Registry) send(p *peer, m protocol.Message) {
@@ -117,6 +120,10 @@ func (r *Registry) Frame(box string, frame []byte) error {
 		}
 	case protocol.LessonSynced:
 		return r.synced(p)
+	default:
+		if r.hub != nil {
+			return r.hub.frame(p.id, p.parent, m)
+		}
 	}
 	return nil
 }

@@ -1,8 +1,18 @@
-// Package lesson knows the lessons: those this box owns, and the mirror of all others in the tree of boxes, by the frames of
-// signaling/protocol. What changes a lesson is on disk before the caller is answered; who publishes at the moment is only in memory.
+// Package lesson knows the lessons: their records, of this box and the mirror of all others in the tree of boxes, and what happens in those
+// that people are in. The frames are those of signaling/protocol.
 //
-// The registry owns the bucket "lessons". cmd gives it the links to other boxes (LinkUp, Frame) and tells it which publishers
-// there are; it starts nothing by itself: Run ends lessons whose time has come.
+// The Registry owns the records (bucket "lessons"). What changes one is on disk before the caller is answered; who publishes at the moment
+// is only in memory. cmd gives it the links to other boxes (LinkUp, Frame) and tells it which publishers there are.
+//
+// The Hub owns the live lessons (bucket "live"): a Live for each lesson of this box, and a mirror of the others'. One goroutine, Run, owns
+// them all. Who may do what, and when, stands in one table (rules); a lesson moves by one function (transition):
+//
+//	planned ──somebody comes──▶ waiting ──上课──▶ live ──bell──▶ over
+//	   └────────────上课────────────────────────▶  ▲              │
+//	                                               └──5 minutes───┘
+//	any of them ──下课, or its record ends──▶ ended
+//
+// Nothing here starts by itself: both end with the ctx of their Run.
 package lesson
 
 import (
@@ -89,6 +99,7 @@ type Registry struct {
 	asking     map[string]asked // lesson id → children who asked
 	watchers   map[int]func(Lesson)
 	nextWatch  int
+	hub        *Hub // takes what the frames of live lessons say; nil: nobody does
 }
 
 // New reads the lessons of the store.
