@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -67,7 +66,7 @@ type demoFileBox struct {
 
 // Run is the demonstration from its first process to its last.
 func (c *demoCmd) Run(con *console) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
 	defer stop()
 	if c.For > 0 {
 		var cancel context.CancelFunc

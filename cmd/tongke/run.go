@@ -41,7 +41,7 @@ func (r *runCmd) Run(con *console) error {
 	}
 	log := newLogger(con.err, cfg.Log)
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
 	defer stop()
 	if r.UntilStdinCloses {
 		var cancel context.CancelFunc
@@ -83,6 +83,16 @@ func (r *runCmd) Run(con *console) error {
 		return errors.New("not every part ended in time, see the log")
 	}
 	return nil
+}
+
+// endSignals are what asks this process to end: the terminal's key, the service manager, and a terminal that closes unless nohup(1) said
+// not to care.
+func endSignals() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
 }
 
 // compose lays the flags over the file over the defaults.
