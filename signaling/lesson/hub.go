@@ -333,9 +333,9 @@ func unheard(l Lesson) protocol.State {
 	return s
 }
 
-// Watch calls f with the lesson's state, now and at each change, at most 20 times a second, until cancel. f is called from the hub's
-// goroutine: it must not block, and not wait for the hub. While cancel runs f may be called once more.
-func (h *Hub) Watch(lesson string, f func(protocol.State)) (cancel func()) {
+// Watch calls f with the lesson's State, now and at each change, at most 20 times a second, and with Levels while somebody has the floor,
+// until cancel. f is called from the hub's goroutine: it must not block, and not wait for the hub. While cancel runs f may be called once more.
+func (h *Hub) Watch(lesson string, f func(protocol.Event)) (cancel func()) {
 	w := &watcher{f: f}
 	h.post(func() {
 		v := h.view(lesson, time.Now())
@@ -360,8 +360,8 @@ func (h *Hub) Watch(lesson string, f func(protocol.State)) (cancel func()) {
 	}
 }
 
-// WatchRoom calls f when ForRoom may answer anew, from the hub's goroutine; f must not block.
-func (h *Hub) WatchRoom(f func()) (cancel func()) {
+// WatchRooms calls f when ForRoom may answer anew, from the hub's goroutine; f must not block.
+func (h *Hub) WatchRooms(f func()) (cancel func()) {
 	var n int
 	h.post(func() { n = h.nextRoom; h.nextRoom++; h.rooms[n] = f })
 	return func() { h.post(func() { delete(h.rooms, n) }) }

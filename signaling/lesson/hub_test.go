@@ -20,9 +20,10 @@ type station struct {
 	dir  string
 	stop func()
 
-	mu   sync.Mutex
-	told protocol.State
-	n    int
+	mu     sync.Mutex
+	told   protocol.State
+	levels []protocol.Level
+	n      int
 }
 
 // at places a box in an alliance: its campus, its children by box id (box id is campus).
@@ -67,11 +68,16 @@ func at(t *testing.T, dir, box string, children ...string) *station {
 
 // watch looks at a lesson from a page of this box.
 func (s *station) watch(id string) {
-	s.Watch(id, func(st protocol.State) {
+	s.Watch(id, func(e protocol.Event) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.told = st
-		s.n++
+		switch e := e.(type) {
+		case protocol.State:
+			s.told = e
+			s.n++
+		case protocol.Level:
+			s.levels = append(s.levels, e)
+		}
 	})
 }
 

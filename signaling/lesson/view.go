@@ -1,7 +1,7 @@
 package lesson
 
 import (
-	"slices"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -10,7 +10,7 @@ import (
 
 // watcher is somebody of this box who looks at a lesson.
 type watcher struct {
-	f    func(protocol.State)
+	f    func(protocol.Event)
 	gone atomic.Bool
 }
 
@@ -240,29 +240,14 @@ func (h *Hub) pulse(v *view, levels map[string]int) {
 	h.levels(v, levels)
 }
 
-// levels tells watchers how loud the floor is, within the state that they know.
+// levels tells watchers how loud the floor is.
 func (h *Hub) levels(v *view, levels map[string]int) {
 	if len(levels) == 0 {
 		return
 	}
-	s, ok := v.state()
-	if !ok {
-		return
-	}
-	for i := range s.Rooms {
-		if n, ok := levels[s.Rooms[i].Room]; ok {
-			s.Rooms[i].Level = n
-		}
-	}
-	if v.live == nil {
-		v.mirror.Rooms = slices.Clone(s.Rooms)
-	}
-	h.mu.Lock()
-	h.snapshots[v.id] = s
-	h.mu.Unlock()
 	for w := range v.watchers {
 		if !w.gone.Load() {
-			w.f(clone(s))
+			w.f(protocol.Level{Rooms: maps.Clone(levels)})
 		}
 	}
 }
