@@ -23,6 +23,38 @@ const (
 	PageVideo = 13
 )
 
+// ErrAnother is an offer that does not belong to the connection it came for: the page was loaded anew.
+var ErrAnother error = &OfferError{"offer comes from another connection"}
+
+// Line is an m-line of a publishing page, as it was last answered.
+type Line struct {
+	MID    string
+	Kind   track.Kind
+	Codec  codec.Codec   // Opus, or the one video codec
+	Layers []track.Layer // in the page's order, which is lowest first; one "" without simulcast
+}
+
+// Lines are the m-lines on which a publishing page sends now.
+func (p *Peer) Lines() []Line {
+	p.recv.mu.Lock()
+	defer p.recv.mu.Unlock()
+	var all []Line
+	for _, s := range p.recv.sections {
+		l := Line{MID: s.mid, Kind: s.kind, Codec: codec.Opus, Layers: []track.Layer{""}}
+		if s.kind == track.Video {
+			l.Codec = s.codecs[0].codec
+		}
+		if len(s.rids) > 0 {
+			l.Layers = nil
+		}
+		for _, rid := range s.rids {
+			l.Layers = append(l.Layers, track.Layer(rid))
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
 // ReceivePage answers the first offer of a page that publishes. Each of its m-lines is told apart by Incoming.MID.
 func (e *Engine) ReceivePage(ctx context.Context, offer string, o ReceiveOptions) (*Peer, string, error) {
 	d, err := readDescription(offer, page, o.Video)
@@ -53,7 +85,7 @@ func (p *Peer) Renegotiate(ctx context.Context, offer string, video []codec.Code
 		return "", errors.New("this connection is not a publishing page's")
 	}
 	if d.fingerprint != p.remote.fingerprint {
-		return "", badOffer("offer comes from another connection")
+		return "", ErrAnother
 	}
 	if len(d.sections) < len(p.remote.sections) {
 		return "", badOffer("offer has %d m-lines, the former one had %d (RFC 8829 §5.2.2)", len(d.sections), len(p.remote.sections))

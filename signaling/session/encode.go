@@ -1,0 +1,65 @@
+package session
+
+import (
+	"slices"
+
+	"tongke/media/track"
+	"tongke/signaling/protocol"
+)
+
+// step is one encoding that a page may be asked for.
+type step struct {
+	maxBitrate int // bit/s
+	scale      float64
+	fps        int
+}
+
+// ladders are the encodings of a source by their number, lowest first. Rates are for 1280 × 720 captured: what a classroom's camera
+// needs at the sizes of the layouts (320, 640, 1280 wide). The board is text: few frames, all pixels.
+var ladders = map[string]map[int][]step{
+	track.Board: {1: {{2_500_000, 1, 15}}},
+	track.Teacher: {
+		1: {{1_500_000, 1, 30}},
+		2: {{300_000, 2, 30}, {1_500_000, 1, 30}},
+		3: {{120_000, 4, 15}, {450_000, 2, 30}, {1_500_000, 1, 30}},
+	},
+	track.Pupils: {
+		1: {{1_200_000, 1, 25}},
+		2: {{250_000, 2, 25}, {1_200_000, 1, 25}},
+		3: {{100_000, 4, 15}, {350_000, 2, 25}, {1_200_000, 1, 25}},
+	},
+}
+
+// encoding is what a page is asked to make of a source: the layers that somebody wants. It is pure.
+func encoding(source string, layers []track.Layer, wants map[track.Layer]bool, open bool) protocol.Encoding {
+	e := protocol.Encoding{Source: source, Layers: []protocol.EncodingLayer{}}
+	ladder := ladders[source][len(layers)]
+	for i, l := range layers {
+		at := step{maxBitrate: 1_500_000, scale: 1, fps: 30}
+		if i < len(ladder) {
+			at = ladder[i]
+		}
+		e.Layers = append(e.Layers, protocol.EncodingLayer{RID: string(l), MaxBitrate: at.maxBitrate, Scale: at.scale, FPS: at.fps, Active: open && wants[l]})
+	}
+	return e
+}
+
+// ask tells the page what to make, where that has changed.
+func (s *Session) ask() {
+	if s.up == nil || s.conn == nil {
+		return
+	}
+	for _, p := range s.up.snapshot() {
+		if p.line.Kind != track.Video {
+			continue
+		}
+		s.up.mu.Lock()
+		e := encoding(p.source, p.line.Layers, p.wants, p.open.Load())
+		s.up.mu.Unlock()
+		if old, told := s.asks[p.source]; told && slices.Equal(old.Layers, e.Layers) {
+			continue
+		}
+		s.asks[p.source] = e
+		s.tell(e)
+	}
+}

@@ -1,0 +1,137 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"time"
+
+	"tongke/signaling/auth"
+	"tongke/signaling/protocol"
+)
+
+const (
+	soonFor   = 5 * time.Minute
+	lookFor   = time.Minute
+	endedFor  = 20 * time.Second // 下课了，谢谢大家
+	joinAgain = 5 * time.Second  // after a refusal
+)
+
+// follower is how a wall screen without a lesson of its own finds one.
+type follower struct {
+	joining string
+	retry   time.Time
+	out     string    // the lesson that the teacher sent this room out of
+	endedAt time.Time // when the present one was seen to be over
+}
+
+// step lets a wall screen follow its room's lessons.
+func (s *Session) step(now time.Time) {
+	if s.page != protocol.PageClass || s.fixed {
+		return
+	}
+	if s.lesson != "" && s.state != nil && s.state.State == protocol.Ended {
+		if s.follow.endedAt.IsZero() {
+			s.follow.endedAt = now
+		}
+		if now.Sub(s.follow.endedAt) >= endedFor {
+			s.enter("")
+			s.follow.endedAt = time.Time{}
+		}
+	}
+	if s.lesson != "" || s.follow.joining != "" || now.Before(s.follow.retry) || s.conn == nil {
+		return
+	}
+	id, ok := s.srv.cfg.Hub.ForRoom(s.campus, s.classroom)
+	if !ok || id == s.follow.out {
+		return
+	}
+	s.join(id)
+}
+
+// join enters a lesson when the hub lets us in.
+func (s *Session) join(id string) {
+	s.follow.joining = id
+	who := s.actor()
+	s.srv.aside(func(ctx context.Context) {
+		err := s.srv.cfg.Hub.Act(ctx, id, who, protocol.Hello{Page: s.page, Lesson: id})
+		s.post(func() { s.joined(id, err) })
+	})
+}
+
+func (s *Session) joined(id string, err error) {
+	s.follow.joining = ""
+	switch {
+	case err == nil || errors.Is(err, &protocol.Error{Code: protocol.OwnerAway}):
+		s.follow.out, s.follow.endedAt = "", time.Time{}
+		s.enter(id)
+	case errors.Is(err, &protocol.Error{Code: protocol.Removed}):
+		s.follow.out = id
+	default:
+		s.follow.retry = time.Now().Add(joinAgain)
+		s.log.Info("lesson not joined", "lesson", id, "err", err)
+	}
+	s.showRoom(time.Now())
+}
+
+// aside runs f within the time of an act; Run waits for it.
+func (s *Server) aside(f func(ctx context.Context)) {
+	s.wg.Go(func() { // ends with f, at the latest with the time
+		ctx, cancel := context.WithTimeout(s.ctx, actWithin)
+		defer cancel()
+		f(ctx)
+	})
+}
+
+// next is the room's next planned lesson.
+func (s *Session) next(now time.Time) (next protocol.Lesson, ok bool) {
+	for _, l := range s.srv.cfg.Records.List() {
+		if l.State != protocol.Planned || l.Start.Before(now) || !s.srv.cfg.Records.Visible(l, s.campus, s.classroom) {
+			continue
+		}
+		if !ok || l.Start.Before(next.Start) {
+			next, ok = l, true
+		}
+	}
+	return next, ok
+}
+
+// showRoom tells a page of the room what concerns the room alone, when that has changed.
+func (s *Session) showRoom(now time.Time) {
+	if s.conn == nil || !s.inRoom() {
+		return
+	}
+	here, cfg := s.here(), s.srv.cfg
+	e := protocol.Room{Room: s.room, Name: s.roomName, State: protocol.RoomIdle, Covered: here.covered, Layout: here.layout, Volume: here.volume}
+	if cfg.Uplink != nil {
+		e.Uplink = cfg.Uplink()
+	}
+	next, planned := s.next(now)
+	if planned {
+		e.Next = &protocol.NextLesson{ID: next.ID, Title: next.Title, Subject: next.Subject, Teacher: next.Teacher, Start: protocol.At(next.Start)}
+	}
+	until := next.Start.Sub(now)
+	switch {
+	case s.lesson != "" && s.state != nil && s.state.State == protocol.Ended:
+		e.State = protocol.RoomEnded
+	case s.lesson != "":
+		e.State = protocol.RoomIn
+	case s.follow.joining != "":
+		e.State = protocol.RoomJoining
+	case s.follow.out != "":
+		e.State = protocol.RoomOut
+	case cfg.Fresh != nil && cfg.Fresh():
+		e.State = protocol.RoomFresh
+	case planned && until <= lookFor:
+		e.State = protocol.RoomLook
+	case planned && until <= soonFor:
+		e.State = protocol.RoomSoon
+	}
+	if s.role == auth.Classroom && e.State == protocol.RoomIn && cfg.Assist != nil && !s.inMaster() {
+		e.Assist = cfg.Assist(s.lesson, s.campus, s.classroom)
+	}
+	if !reflect.DeepEqual(e, s.room0) {
+		s.room0 = e
+		s.tell(e)
+	}
+}

@@ -1,0 +1,195 @@
+package session
+
+import (
+	"slices"
+	"time"
+
+	"tongke/signaling/auth"
+	"tongke/signaling/protocol"
+)
+
+// roomHere is what this box knows of one of its rooms, whatever the lesson. It is guarded by Server.mu.
+type roomHere struct {
+	covered bool
+	layout  string
+	volume  int
+	screen  *Session // the room's /class page: one at a time
+	present map[*Session]struct{}
+}
+
+const fullVolume = 100
+
+// hereLocked finds or makes a room.
+func (s *Server) hereLocked(id string) *roomHere {
+	r := s.rooms[id]
+	if r == nil {
+		r = &roomHere{volume: fullVolume, present: map[*Session]struct{}{}}
+		s.rooms[id] = r
+	}
+	return r
+}
+
+// seat starts a new session's goroutine and gives it its room. A room has one screen: a second one is refused while the first is there,
+// unless it takes the place.
+func (s *Server) seat(one *Session, take bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return protocol.Errorf(protocol.Full, "the box is stopping")
+	}
+	r := s.hereLocked(one.room)
+	if one.page == protocol.PageClass {
+		if old := r.screen; old != nil {
+			if old.facts.attached && !take {
+				return protocol.Errorf(protocol.RoomTaken, "another screen of this room is in the lesson")
+			}
+			old.post(func() { old.end(protocol.ByeTakenOver) })
+		}
+		r.screen = one
+	}
+	r.present[one] = struct{}{}
+	one.facts.attached = true
+	s.wg.Go(one.run) // ends with the session
+	return nil
+}
+
+// forget takes an ended session out of all tables.
+func (s *Server) forget(one *Session) {
+	s.mu.Lock()
+	if s.sessions[one.resume] == one {
+		delete(s.sessions, one.resume)
+	}
+	r := s.hereLocked(one.room)
+	delete(r.present, one)
+	if r.screen == one {
+		r.screen = nil
+	}
+	lesson := one.facts.lesson
+	one.facts.lesson, one.facts.attached = "", false
+	s.mu.Unlock()
+	s.present(lesson, one.room)
+}
+
+// holds reports whether a page is its room's one screen.
+func (s *Session) holds() bool {
+	s.srv.mu.Lock()
+	defer s.srv.mu.Unlock()
+	return s.srv.hereLocked(s.room).screen == s
+}
+
+// here is a copy of what is local to the session's room.
+func (s *Session) here() roomHere {
+	s.srv.mu.Lock()
+	defer s.srv.mu.Unlock()
+	return *s.srv.hereLocked(s.room)
+}
+
+// setHere changes what is local to the room, and tells all its pages.
+func (s *Session) setHere(f func(*roomHere)) {
+	s.srv.mu.Lock()
+	r := s.srv.hereLocked(s.room)
+	f(r)
+	var pages []*Session
+	for p := range r.present {
+		pages = append(pages, p)
+	}
+	s.srv.mu.Unlock()
+	for _, p := range pages {
+		p.post(func() {
+			p.bind(p.state)
+			p.showRoom(time.Now())
+		})
+	}
+	s.srv.present(s.lesson, s.room)
+}
+
+// presenceLocked is a room's presence in a lesson, made of all its pages; ok is false where there is none.
+func (s *Server) presenceLocked(lesson, room string, now time.Time) (p protocol.Presence, ok bool) {
+	r := s.rooms[room]
+	if r == nil {
+		return p, false
+	}
+	p = protocol.Presence{Room: room, Box: s.cfg.Box, Teachers: []string{}, Covered: r.covered, Layout: r.layout}
+	for one := range r.present {
+		f := &one.facts
+		if f.lesson != lesson {
+			continue
+		}
+		ok = true
+		p.Name = one.roomName
+		there := f.attached || now.Sub(f.lost) < blinkFor
+		switch {
+		case one.role == auth.Assistant:
+			if f.attached {
+				p.Phones++
+			}
+		case one.role == auth.Teacher && !one.remote:
+			if there {
+				p.Teachers = append(p.Teachers, one.id)
+			}
+			if len(f.published) > 0 {
+				p.Sources = f.published
+				p.Cam, p.Mic = f.devices.Cam, f.devices.Mic
+				p.CamMissing, p.MicMissing = f.devices.CamMissing, f.devices.MicMissing
+			}
+		case one == r.screen && there:
+			p.Page = true
+			p.Cam, p.Mic = f.devices.Cam, f.devices.Mic
+			p.CamMissing, p.MicMissing = f.devices.CamMissing, f.devices.MicMissing
+			if f.stats != nil && now.Sub(f.statsAt) < 3*time.Second {
+				stats := *f.stats
+				p.Stats, p.Level = &stats, stats.Level
+			}
+		}
+	}
+	slices.Sort(p.Teachers)
+	if len(p.Teachers) > 8 {
+		p.Teachers = p.Teachers[:8]
+	}
+	return p, ok
+}
+
+// present says a room's presence in a lesson now. When the last page has left it is said once more, empty.
+func (s *Server) present(lesson, room string) {
+	if lesson == "" {
+		return
+	}
+	key := lesson + "\x00" + room
+	s.mu.Lock()
+	p, ok := s.presenceLocked(lesson, room, time.Now())
+	_, was := s.spoken[key]
+	if ok {
+		s.spoken[key] = struct{}{}
+	} else {
+		delete(s.spoken, key)
+		p = protocol.Presence{Room: room, Box: s.cfg.Box, Teachers: []string{}, Name: s.nameOf(room)}
+	}
+	s.mu.Unlock()
+	if ok || was {
+		s.cfg.Hub.Presence(lesson, p)
+	}
+}
+
+func (s *Server) nameOf(room string) string {
+	place := s.cfg.Place()
+	if room == roomID(place.Campus, place.Classroom) {
+		return place.roomName(place.Campus, place.Classroom)
+	}
+	return room
+}
+
+// restate says the presence of all rooms.
+func (s *Server) restate() {
+	type at struct{ lesson, room string }
+	seen := map[at]bool{}
+	s.mu.Lock()
+	for _, one := range s.sessions {
+		if one.facts.lesson != "" {
+			seen[at{one.facts.lesson, one.room}] = true
+		}
+	}
+	s.mu.Unlock()
+	for k := range seen {
+		s.present(k.lesson, k.room)
+	}
+}
