@@ -70,6 +70,7 @@ const (
 	resendAfter     = 15 * time.Millisecond  // the same packet is not sent again sooner: NACKs overlap
 	pliEvery        = 2 * time.Second        // keyframes one slot may cause by PLI alone, after pliBurst
 	pliBurst        = 3                      //
+	pliEveryBox     = 500 * time.Millisecond // the same for the slot of a box
 	reportEvery     = time.Second            // sender reports
 	captureEvery    = 100 * time.Millisecond // abs-capture-time; receivers interpolate
 	retryKeyframe   = 500 * time.Millisecond // while a slot waits for one

@@ -38,6 +38,9 @@ func (r *Relay) Subscribe(cfg SubscriberConfig) (*Subscriber, error) {
 		s := &slot{sub: sub, cfg: c, w: newRewriter(rate, cfg.Exact), credit: maxRetransmits / 4}
 		s.out.init(&s.cfg)
 		s.pli = bucket{level: pliBurst, size: pliBurst, every: pliEvery}
+		if cfg.Exact {
+			s.pli = bucket{level: pliBurst, size: pliBurst, every: pliEveryBox} // it asks for all who watch behind it
+		}
 		sub.slots = append(sub.slots, s)
 	}
 	return sub, r.call(func() { r.subs[sub] = struct{}{} })
