@@ -1,24 +1,36 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { modules } from "../qr.js";
+import { encode } from "../qr.js";
 
-const text = (/** @type {number} */ n) => Array.from({ length: n }, (_, i) => String.fromCharCode(97 + ((i * 7) % 26))).join("");
-const lengths = [1, 14, 15, 26, 27, 42, 43, 62, 63, 84, 85, 106, 107, 122, 123, 152, 153, 180, 181, 213];
+const shape = (g) => g.map((row) => row.map((on) => (on ? "#" : ".")).join(""));
 
-// The symbols of every version and mask were compared module by module with those of rsc.io/qr when the hash was taken.
-test("symbols are what they were when another encoder made the same", () => {
-	const hash = createHash("sha256");
-	for (const n of lengths) {
-		for (let mask = 0; mask < 8; mask++) {
-			hash.update(modules(text(n), mask).map((r) => r.map(Number).join("")).join("\n"));
-		}
+test("the smallest version that holds the text", () => {
+	for (const [n, size] of [[1, 21], [14, 21], [15, 25], [26, 25], [27, 29], [213, 57], [214, 61], [331, 69]]) {
+		assert.equal(encode("x".repeat(n))?.length, size, `${n} bytes`);
 	}
-	assert.equal(hash.digest("hex"), "105c4955e9c4096c4f3ec071ad9b40afa1c16e2c5c8b35f27fd77c5646fc17b0");
+	assert.equal(encode("x".repeat(332)), null);
 });
 
-test("the version grows with the text, and ends at 213 bytes", () => {
-	assert.deepEqual(lengths.map((n) => (modules(text(n)).length - 17) / 4), [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10]);
-	assert.throws(() => modules(text(214)), RangeError);
-	assert.equal(modules("https://三河.example/assist#K7M3PX").length, 29);
+test("finder patterns, timing, and the dark module", () => {
+	const g = shape(encode("https://192.0.2.1:8443/assist#K7M3PX"));
+	const n = g.length;
+	for (const [x, y] of [[0, 0], [n - 7, 0], [0, n - 7]]) {
+		const corner = g.slice(y, y + 7).map((row) => row.slice(x, x + 7));
+		assert.deepEqual(corner, ["#######", "#.....#", "#.###.#", "#.###.#", "#.###.#", "#.....#", "#######"]);
+	}
+	assert.equal(g[6].slice(7, n - 7), ".#".repeat((n - 15) / 2) + ".");
+	assert.equal(g[n - 8][8], "#");
+});
+
+test("level M stands in the format, the same twice", () => {
+	const g = encode("tongke");
+	const n = g.length;
+	let one = 0;
+	let two = 0;
+	for (let i = 14; i >= 0; i--) {
+		one = one * 2 + (g[i < 6 ? i : i < 8 ? i + 1 : n - 15 + i][8] ? 1 : 0);
+		two = two * 2 + (g[8][i < 8 ? n - 1 - i : i < 9 ? 7 : 14 - i] ? 1 : 0);
+	}
+	assert.equal(one, two);
+	assert.equal(((one ^ 0x5412) >> 13) & 3, 0);
 });
