@@ -133,8 +133,11 @@ func (l *Live) leadOf(p protocol.Presence, now time.Time) {
 	if s.Lead == nil || p.Room != s.Lead.Room {
 		return
 	}
-	l.leadOnline(slices.Contains(p.Teachers, s.Lead.Session), now)
-	l.sources(p.Sources)
+	online := slices.Contains(p.Teachers, s.Lead.Session)
+	l.leadOnline(online, now)
+	if online {
+		l.sources(p.Sources)
+	}
 }
 
 func (l *Live) leadOnline(online bool, now time.Time) {
