@@ -19,6 +19,7 @@ import (
 	"tongke/signaling/auth"
 	"tongke/signaling/lesson"
 	"tongke/signaling/protocol"
+	"tongke/signaling/session"
 	"tongke/signaling/store"
 	"tongke/signaling/timetable"
 )
@@ -42,12 +43,15 @@ type daemon struct {
 	control   net.Listener
 	at        addresses
 
-	relay  *relay.Relay
-	engine *rtc.Engine
-	node   *cascade.Node
-	ingest *ingest.Server
-	seen   chan string       // ids of children that came or went
-	down   map[string]func() // by box id: ends the lesson channel to it
+	relay    *relay.Relay
+	engine   *rtc.Engine
+	node     *cascade.Node
+	ingest   *ingest.Server
+	hub      *lesson.Hub
+	sessions *session.Server
+	parent   uplinkState
+	seen     chan string       // ids of children that came or went
+	down     map[string]func() // by box id: ends the lesson channel to it
 
 	parts *parts
 	ready atomic.Bool
@@ -109,12 +113,15 @@ func (d *daemon) start() error {
 	}
 	d.parts.start("relay", d.relay.Run)
 	d.relay.Watch(d.lessons.source)
+	d.relay.Watch((&taught{hub: d.hub, box: d.box.ID(), sources: map[string][]string{}}).source)
 	d.parts.start("engine", untilDone(d.engine.Close))
 	d.parts.start("lessons", d.registry.Run)
+	d.parts.start("hub", d.hub.Run)
 	d.parts.start("timetable", d.timetable.Run)
 	d.parts.start("children", d.noteChildren)
 	d.parts.start("uplinks", d.node.Run)
 	d.parts.start("ingest", d.ingest.Run)
+	d.parts.start("sessions", d.sessions.Run)
 	if err := d.useParent(); err != nil {
 		return err
 	}
@@ -176,6 +183,9 @@ func (d *daemon) build() (err error) {
 		Limits:    d.cfg.Ingest.limits(),
 		Log:       d.log.With("part", "ingest"),
 	})
+	if err := d.newSessions(); err != nil {
+		return err
+	}
 	for _, l := range d.registry.List() {
 		d.lessonChanged(l)
 	}

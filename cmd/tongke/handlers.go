@@ -35,6 +35,7 @@ func (d *daemon) newAPI() (*api.API, error) {
 		Join: d.join, Healthy: d.healthy, Ready: d.isReady, Parts: d.figures,
 		Timetable: d.timetable, Online: d.online,
 		Mounts: map[string]http.Handler{
+			"/ws":         d.sessions,
 			"/whip/":      d.ingest,
 			"/whep/":      d.ingest,
 			"/uplink/v1/": d.node.Handler(),

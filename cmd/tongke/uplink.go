@@ -60,7 +60,9 @@ func (d *daemon) peerChanged(e cascade.PeerEvent) {
 	if e.Up {
 		d.down[id] = d.registry.LinkUp(id, e.Parent, func(frame []byte) error { return d.node.SendLesson(id, frame) })
 	}
-	if !e.Parent {
+	if e.Parent {
+		d.parent.set(true, e.Up)
+	} else {
 		d.noteChild(id)
 	}
 }
@@ -69,9 +71,11 @@ func (d *daemon) peerChanged(e cascade.PeerEvent) {
 func (d *daemon) useParent() error {
 	p, ok, err := d.store.Parent()
 	if err != nil || !ok {
+		d.parent.set(false, false)
 		d.node.SetParents(nil)
 		return err
 	}
+	d.parent.set(true, false)
 	meta, err := d.store.Meta()
 	if err != nil {
 		return err

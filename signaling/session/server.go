@@ -35,12 +35,12 @@ type Hub interface {
 	Presence(lesson string, p protocol.Presence)
 	// State is a lesson as last known.
 	State(lesson string) (protocol.State, bool)
-	// Watch calls f with the state now and at each change, until cancel.
-	Watch(lesson string, f func(protocol.State)) (cancel func())
+	// Watch calls f with the state now and at each change, and with the other events of the lesson, until cancel.
+	Watch(lesson string, f func(protocol.Event)) (cancel func())
 	// ForRoom is the lesson that a room should be in now.
 	ForRoom(campus, classroom string) (id string, ok bool)
-	// WatchRoom calls f whenever ForRoom may answer otherwise than before.
-	WatchRoom(f func()) (cancel func())
+	// WatchRooms calls f whenever ForRoom may answer otherwise than before.
+	WatchRooms(f func()) (cancel func())
 }
 
 // Records are the lessons that this box knows: signaling/lesson's Registry.

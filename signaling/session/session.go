@@ -104,7 +104,7 @@ func (s *Session) run() {
 	var working sync.WaitGroup
 	working.Go(func() { s.work(ctx) }) // ends with ctx
 	if s.page == protocol.PageClass && !s.fixed {
-		defer s.srv.cfg.Hub.WatchRoom(func() { s.post(func() { s.step(time.Now()) }) })()
+		defer s.srv.cfg.Hub.WatchRooms(func() { s.post(func() { s.step(time.Now()) }) })()
 	}
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
@@ -282,13 +282,18 @@ func (s *Session) enter(id string) {
 	s.lesson, s.state = id, nil
 	s.note(func(f *facts) { f.lesson, f.stats, f.published = id, nil, nil })
 	if id != "" {
-		s.unwatch = s.srv.cfg.Hub.Watch(id, func(st protocol.State) { s.post(func() { s.heard(id, st) }) })
+		s.unwatch = s.srv.cfg.Hub.Watch(id, func(e protocol.Event) { s.post(func() { s.heard(id, e) }) })
 	}
 }
 
-// heard takes the lesson's state from the hub.
-func (s *Session) heard(id string, st protocol.State) {
+// heard takes an event of the lesson from the hub.
+func (s *Session) heard(id string, e protocol.Event) {
 	if id != s.lesson {
+		return
+	}
+	st, ok := e.(protocol.State)
+	if !ok {
+		s.tell(e)
 		return
 	}
 	if s.state != nil && (st.Epoch < s.state.Epoch || st.Epoch == s.state.Epoch && st.Rev < s.state.Rev) {

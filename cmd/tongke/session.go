@@ -1,0 +1,120 @@
+package main
+
+import (
+	"sync"
+	"time"
+
+	"tongke/media/relay"
+	"tongke/media/track"
+	"tongke/signaling/lesson"
+	"tongke/signaling/protocol"
+	"tongke/signaling/session"
+)
+
+// newSessions makes the live lessons and the pages' sessions.
+func (d *daemon) newSessions() (err error) {
+	if d.hub, err = lesson.NewHub(lesson.HubConfig{Registry: d.registry, Log: d.log.With("part", "hub"), RoomName: d.roomName}); err != nil {
+		return dataFault(d.dir, err)
+	}
+	d.sessions = session.New(session.Config{
+		Auth: d.auth, Hub: d.hub, Records: d.registry, Engine: d.engine, Relay: d.relay,
+		Box: d.box.ID(), BoxName: d.name, Place: d.place,
+		Fresh: d.fresh, Uplink: d.parent.event, Assist: d.assist,
+		Help: func(lesson, room, code string) {
+			d.log.Warn("a classroom calls for the technician", "lesson", lesson, "classroom", room, "code", code)
+		},
+		Log: d.log.With("part", "session"),
+	})
+	return nil
+}
+
+// place is where this box stands.
+func (d *daemon) place() session.Place {
+	m, err := d.store.Meta()
+	if err != nil {
+		d.log.Error("place of this box not read", "err", err)
+	}
+	return session.Place{Campus: m.CampusID, CampusName: m.CampusName, Classroom: m.Classroom}
+}
+
+// roomName is how people call a room, where this box knows: "" elsewhere.
+func (d *daemon) roomName(room string) string {
+	if p := d.place(); room == p.Campus && p.Classroom == "" {
+		return p.CampusName
+	}
+	return ""
+}
+
+// fresh reports whether the box belongs to nobody.
+func (d *daemon) fresh() bool {
+	_, joined, err := d.store.Parent()
+	if err != nil || joined {
+		return false
+	}
+	fresh, err := d.auth.Fresh()
+	return err == nil && fresh
+}
+
+// assist is how a phone comes into a room's lesson.
+func (d *daemon) assist(lesson, campus, classroom string) *protocol.Assist {
+	urls := d.urls()
+	if len(urls) == 0 {
+		return nil
+	}
+	code := d.auth.AssistCode(lesson, campus, classroom)
+	return &protocol.Assist{URL: urls[0] + "/assist#" + code, Code: code}
+}
+
+// uplinkState is what pages are told of the link to the parent.
+type uplinkState struct {
+	mu     sync.Mutex
+	parent bool
+	up     bool
+	since  time.Time
+}
+
+func (u *uplinkState) set(parent, up bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.parent != parent || u.up != up {
+		u.parent, u.up, u.since = parent, up, time.Now()
+	}
+}
+
+func (u *uplinkState) event() *protocol.Uplink {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.parent {
+		return nil
+	}
+	return &protocol.Uplink{Up: u.up, Since: protocol.At(u.since)}
+}
+
+// taught tells the hub what this box publishes as the teacher of a lesson, by a page or without one. The relay calls it from its goroutine.
+type taught struct {
+	hub     *lesson.Hub
+	box     string
+	sources map[string][]string // by lesson
+}
+
+func (t *taught) source(e relay.SourceEvent) {
+	k := e.Info.Key
+	if k.Origin != t.box || k.Source != track.Teacher && k.Source != track.Board && k.Source != track.Voice {
+		return
+	}
+	var now []string
+	for _, s := range t.sources[k.Lesson] {
+		if s != k.Source {
+			now = append(now, s)
+		}
+	}
+	if !e.Gone {
+		now = append(now, k.Source)
+	}
+	if len(now) == 0 {
+		delete(t.sources, k.Lesson)
+	} else {
+		t.sources[k.Lesson] = now
+	}
+	t.hub.Published(k.Lesson, now)
+}
