@@ -167,7 +167,7 @@ func TestTimetableImport(t *testing.T) {
 	}
 	var p timetable.Preview
 	w := b.ask(b.Public(), "POST", "/api/v1/timetable/preview", body(entries, bells, 0), b.signedIn)
-	if json.Unmarshal(w.Body.Bytes(), &p); w.Code != 200 || p.Added != 1 || len(p.Faults) != 0 || len(p.Hints) != 1 || p.Hints[0].Code != "room-unknown" || p.Changes[0].Entry.Master.Campus != "core" {
+	if json.Unmarshal(w.Body.Bytes(), &p); w.Code != 200 || p.Added != 1 || len(p.Faults) != 0 || len(p.Hints) != 2 || p.Hints[0].Code != "room-unknown" || p.Hints[1].Code != "teacher-unknown" || p.Changes[0].Entry.Master.Campus != "core" {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	if w := b.ask(b.Public(), "GET", "/api/v1/timetable", "", b.signedIn); !strings.Contains(w.Body.String(), `"revision":0`) {

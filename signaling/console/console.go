@@ -73,6 +73,7 @@ func Handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", pages["home.html"].serve)
+	mux.HandleFunc("GET /assist", pages["assist.html"].serve)
 	mux.HandleFunc("GET /class/{lesson}", func(w http.ResponseWriter, r *http.Request) {
 		if !lessonID.MatchString(r.PathValue("lesson")) {
 			notFound(w)

@@ -18,7 +18,7 @@ func findConflicts(t Timetable, f *Faults) {
 			if !ok {
 				if !silent[e.Line] {
 					silent[e.Line] = true
-					f.add(Fault{File: EntriesFile, Line: e.Line, Column: "节次", Code: "no-bell", Value: strconv.Itoa(e.Period), Date: d})
+					f.add(Fault{File: EntriesFile, Line: e.Line, Column: f.column("period"), Code: "no-bell", Value: strconv.Itoa(e.Period), Date: d})
 				}
 				continue
 			}
@@ -31,11 +31,11 @@ func findConflicts(t Timetable, f *Faults) {
 					}
 				}
 			}
-			clash(byPerson[e.Teacher], "conflict-teacher", "主讲教师", e.Teacher)
-			clash(byRoom[e.Master], "conflict-room", "主讲教室", e.Master.String())
+			clash(byPerson[e.Teacher], "conflict-teacher", f.column("teacher"), e.Teacher)
+			clash(byRoom[e.Master], "conflict-room", f.column("master"), e.Master.String())
 			for _, m := range e.Members {
-				clash(byRoom[m.Room], "conflict-room", "听讲教室", m.Room.String())
-				clash(byPerson[m.Assistant], "conflict-teacher", "听讲教室", m.Assistant)
+				clash(byRoom[m.Room], "conflict-room", f.column("members"), m.Room.String())
+				clash(byPerson[m.Assistant], "conflict-teacher", f.column("members"), m.Assistant)
 			}
 			byPerson[e.Teacher] = append(byPerson[e.Teacher], now)
 			byRoom[e.Master] = append(byRoom[e.Master], now)

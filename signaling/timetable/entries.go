@@ -48,6 +48,7 @@ func readEntries(data []byte, place Place, faults *Faults) (entries []Entry, ok 
 	if !ok {
 		return nil, false
 	}
+	faults.called = t.called
 	seen := map[string]int{}
 	for _, l := range t.lines() {
 		e := l.entry(place)

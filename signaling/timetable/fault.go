@@ -22,6 +22,21 @@ type Fault struct {
 type Faults struct {
 	List  []Fault
 	Hints []Fault
+
+	called map[string]string // English heading → as 课表.csv has it
+}
+
+// column is what 课表.csv calls a column; a plan that was read earlier has the Chinese headings.
+func (f *Faults) column(name string) string {
+	if s := f.called[name]; s != "" {
+		return s
+	}
+	for _, c := range entryColumns {
+		if c.en == name {
+			return c.zh
+		}
+	}
+	return name
 }
 
 // maxFaults bounds what a wrong file (a novel, say) can make of itself.

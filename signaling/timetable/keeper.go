@@ -99,8 +99,32 @@ func (k *Keeper) Preview(in Files) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	_, p := Import(old, in, place)
-	return p, nil
+	next, p := Import(old, in, place)
+	hints, err := k.strangers(next, in)
+	p.Hints = append(p.Hints, hints...)
+	return p, err
+}
+
+// strangers names teachers of the file who cannot sign in, each once: a name that is misspelt would see no lesson.
+func (k *Keeper) strangers(t Timetable, in Files) (hints []Fault, err error) {
+	if in.Entries == nil {
+		return nil, nil
+	}
+	said := map[string]bool{}
+	err = k.cfg.Store.View(func(tx *store.Tx) error {
+		for _, e := range t.Entries {
+			_, err := store.Users.Get(tx, e.Teacher)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			if err != nil && !said[e.Teacher] && len(hints) < maxFaults {
+				said[e.Teacher] = true
+				hints = append(hints, Fault{File: EntriesFile, Line: e.Line, Code: "teacher-unknown", Value: e.Teacher})
+			}
+		}
+		return nil
+	})
+	return hints, err
 }
 
 // place knows the rooms that have a box: this one and those below.

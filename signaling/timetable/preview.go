@@ -108,7 +108,7 @@ func fillDates(t *Timetable, f *Faults) bool {
 	for i := range t.Entries {
 		e := &t.Entries[i]
 		if t.Term.FirstMonday == 0 {
-			f.add(Fault{File: EntriesFile, Line: e.Line, Column: "开始日期", Code: "term-needed"})
+			f.add(Fault{File: EntriesFile, Line: e.Line, Column: f.column("from"), Code: "term-needed"})
 			return false
 		}
 		if e.From == 0 {
@@ -118,7 +118,7 @@ func fillDates(t *Timetable, f *Faults) bool {
 			e.Until = t.Term.Until
 		}
 		if !t.happens(*e) {
-			f.add(Fault{File: EntriesFile, Line: e.Line, Column: "周次", Code: "no-lesson"})
+			f.add(Fault{File: EntriesFile, Line: e.Line, Column: f.column("weeks"), Code: "no-lesson"})
 			ok = false
 		}
 	}
