@@ -37,7 +37,7 @@ func (l *Live) enter(a Actor, m protocol.Hello, now time.Time) error {
 		return protocol.Errorf(protocol.RoomTaken, "another box plays %s", a.Room)
 	}
 	if l.member(protocol.RoomRef{Room: a.Room}, now) == nil {
-		return protocol.Errorf(protocol.Full, "%d campuses at most", protocol.MaxCampuses)
+		return protocol.Errorf(protocol.Full, "at most %d campuses, and %d rooms of one", protocol.MaxCampuses, protocol.MaxRoomsOfCampus)
 	}
 	l.move(somebodyCame)
 	return nil

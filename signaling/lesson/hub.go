@@ -27,6 +27,7 @@ const (
 	afterEnd     = 20 * time.Minute // an ended lesson is remembered: its last word, how it went
 	goneRestated = 30 * time.Second // a room that left is told of, should the owner not have heard it
 	joinBefore   = 20 * time.Second // a planned lesson lets rooms in
+	heldFor      = time.Minute
 	maxRoutes    = 1024
 )
 
@@ -439,6 +440,16 @@ func (p *place) here(name func(string) string) protocol.RoomRef {
 	}
 	r.Name = def(r.Name, def(p.name, r.Room))
 	return r
+}
+
+// campusOf is the campus of a child; "" if there is no such child.
+func (p *place) campusOf(box string) string {
+	for _, c := range p.children {
+		if c.ID == box {
+			return c.CampusID
+		}
+	}
+	return ""
 }
 
 func (p *place) seen(room string) (at time.Time) {

@@ -160,11 +160,14 @@ func (l *Live) member(ref protocol.RoomRef, now time.Time) *protocol.RoomState {
 		l.touch()
 		return r
 	}
-	campuses := map[string]bool{campus: true}
+	campuses, same := map[string]bool{campus: true}, 0
 	for _, r := range s.Rooms {
 		campuses[r.Campus] = true
+		if r.Campus == campus {
+			same++
+		}
 	}
-	if len(s.Rooms) >= protocol.MaxRooms || len(campuses) > protocol.MaxCampuses {
+	if len(s.Rooms) >= protocol.MaxRooms || len(campuses) > protocol.MaxCampuses || same >= protocol.MaxRoomsOfCampus {
 		return nil
 	}
 	at := protocol.At(now)

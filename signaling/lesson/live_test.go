@@ -369,9 +369,12 @@ func TestElevenCampuses(t *testing.T) {
 	}
 	c.come("c11", "c3/2")
 	c.want(protocol.Full, screenOf("c12"), protocol.Hello{Page: protocol.PageClass})
+	for i := range 3 {
+		c.want([]protocol.Code{"", "", protocol.Full}[i], screenOf(fmt.Sprintf("c3/%d", i+3)), protocol.Hello{Page: protocol.PageClass})
+	}
 	c.pass(3 * time.Second)
 	rooms := c.State().Rooms
-	if len(rooms) != 12 || rooms[11].Room != "c3/2" {
+	if len(rooms) != 14 || rooms[11].Room != "c3/2" {
 		t.Errorf("%d rooms", len(rooms))
 	}
 	order := func() (s []string) {

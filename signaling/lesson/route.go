@@ -74,11 +74,11 @@ func (h *Hub) believes(v *view, link string, parent bool, from, room string, now
 	if from == h.box || campus == h.place.campus && room == h.place.here(nil).Room {
 		return false
 	}
-	mine := ""
-	for _, c := range h.place.children {
-		if c.ID == link {
-			mine = c.CampusID
-		}
+	mine := h.place.campusOf(link)
+	if mine == "" && !parent { // it may have joined this very moment
+		h.place.at = time.Time{}
+		h.place.read(h.reg.store, now)
+		mine = h.place.campusOf(link)
 	}
 	others := slices.ContainsFunc(h.place.children, func(c store.Child) bool { return c.ID != link && c.CampusID == campus && campus != mine })
 	switch {
@@ -100,11 +100,8 @@ func (h *Hub) presence(link string, parent bool, m protocol.PresenceFrame, now t
 	if !h.believes(v, link, parent, m.Room.Box, m.Room.Room, now) {
 		return fmt.Errorf("presence: %s cannot speak for %q", m.Room.Box, m.Room.Room)
 	}
-	v.held[m.Room.Room] = heldBy{link, now}
-	for room, held := range v.held { // bounded: a link cannot fill memory with rooms
-		if now.Sub(held.at) > time.Minute {
-			delete(v.held, room)
-		}
+	if !v.hold(m.Room.Room, link, now) {
+		return fmt.Errorf("presence: %s speaks for too many rooms", link)
 	}
 	v.links[link] = now
 	if v.live != nil {
@@ -115,6 +112,24 @@ func (h *Hub) presence(link string, parent bool, m protocol.PresenceFrame, now t
 		return nil
 	}
 	return h.passOn(via, m.Hops, func(hops int) protocol.Message { m.Hops = hops; return m })
+}
+
+// hold notes by which link a room is heard. A link has a bounded number of them.
+func (v *view) hold(room, link string, now time.Time) bool {
+	n := 0
+	for r, held := range v.held {
+		switch {
+		case now.Sub(held.at) > heldFor:
+			delete(v.held, r)
+		case held.link == link && r != room:
+			n++
+		}
+	}
+	if n >= protocol.MaxRooms {
+		return false
+	}
+	v.held[room] = heldBy{link, now}
+	return true
 }
 
 func (h *Hub) mayTeach(v *view, link string, parent bool) bool {

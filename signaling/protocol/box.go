@@ -152,6 +152,7 @@ func (m PresenceFrame) check() error {
 
 // The most that a lesson holds.
 const (
-	MaxCampuses = 11 // beside the master's
-	MaxRooms    = 24
+	MaxCampuses      = 11 // beside the master's
+	MaxRooms         = 24
+	MaxRoomsOfCampus = 4
 )

@@ -111,14 +111,13 @@ func readHead(frame []byte) (h head, err error) {
 	if err := json.Unmarshal(frame, &fields); err != nil {
 		return h, err
 	}
-	for name, into := range map[string]any{"type": &h.Type, "id": &h.ID, "re": &h.Re} {
-		raw, ok := fields[name]
-		if !ok {
-			continue
+	for name, into := range map[string]*int{"id": &h.ID, "re": &h.Re} {
+		if raw, ok := fields[name]; ok && json.Unmarshal(raw, into) != nil {
+			*into = 0
 		}
-		if err := json.Unmarshal(raw, into); err != nil && name == "type" {
-			return h, errors.New("type: must be a text")
-		}
+	}
+	if raw, ok := fields["type"]; ok && json.Unmarshal(raw, &h.Type) != nil {
+		return h, errors.New("type: must be a text")
 	}
 	if h.Type == "" {
 		return h, errors.New("a message without a type")

@@ -14,6 +14,9 @@ import (
 // maxDepth is how deep objects and lists may be nested: the message itself is 1.
 const maxDepth = 8
 
+// maxTokens bounds the work on a text: the largest that anybody has a reason to send, a state of 24 rooms and 50 notes, has 2200.
+const maxTokens = 4096
+
 var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
 // sound refuses what no receiver should have to think about: no object, bad UTF-8, more than one value, too deep, a key twice.
@@ -21,9 +24,8 @@ func sound(frame []byte) error {
 	if !utf8.Valid(frame) {
 		return errors.New("not UTF-8")
 	}
-	w := walker{d: json.NewDecoder(bytes.NewReader(frame))}
-	w.d.UseNumber()
-	t, err := w.d.Token()
+	w := newWalker(frame)
+	t, err := w.token()
 	if err != nil {
 		return fmt.Errorf("no JSON: %w", err)
 	}
@@ -33,7 +35,7 @@ func sound(frame []byte) error {
 	if err := w.object(nil, nil, 1); err != nil {
 		return err
 	}
-	if _, err := w.d.Token(); !errors.Is(err, io.EOF) {
+	if _, err := w.token(); !errors.Is(err, io.EOF) {
 		return errors.New("more than one value")
 	}
 	return nil
@@ -43,9 +45,8 @@ func sound(frame []byte) error {
 // null for what cannot be absent, and a field that is left out although its tag has no omitempty or omitzero. extra are further names
 // that the outermost object may have.
 func strict(frame []byte, into any, extra ...string) error {
-	w := walker{d: json.NewDecoder(bytes.NewReader(frame))}
-	w.d.UseNumber()
-	if _, err := w.d.Token(); err != nil {
+	w := newWalker(frame)
+	if _, err := w.token(); err != nil {
 		return err
 	}
 	if err := w.object(reflect.TypeOf(into).Elem(), extra, 1); err != nil {
@@ -55,7 +56,23 @@ func strict(frame []byte, into any, extra ...string) error {
 }
 
 // walker reads a JSON text beside the type that it is meant for; a nil type means anything.
-type walker struct{ d *json.Decoder }
+type walker struct {
+	d      *json.Decoder
+	tokens int
+}
+
+func newWalker(text []byte) *walker {
+	w := &walker{d: json.NewDecoder(bytes.NewReader(text))}
+	w.d.UseNumber()
+	return w
+}
+
+func (w *walker) token() (json.Token, error) {
+	if w.tokens++; w.tokens > maxTokens {
+		return nil, errors.New("too many values")
+	}
+	return w.d.Token()
+}
 
 // field is what a struct says of one name.
 type field struct {
@@ -83,14 +100,14 @@ func fieldsOf(t reflect.Type) map[string]field {
 }
 
 // object reads the rest of an object whose brace was read.
-func (w walker) object(t reflect.Type, extra []string, depth int) error {
+func (w *walker) object(t reflect.Type, extra []string, depth int) error {
 	if depth > maxDepth {
 		return errors.New("nested too deep")
 	}
 	fields := fieldsOf(t)
 	seen := map[string]bool{}
 	for w.d.More() {
-		key, err := w.d.Token()
+		key, err := w.token()
 		if err != nil {
 			return fmt.Errorf("no JSON: %w", err)
 		}
@@ -118,12 +135,12 @@ func (w walker) object(t reflect.Type, extra []string, depth int) error {
 			return fmt.Errorf("%s: must be given", name)
 		}
 	}
-	_, err := w.d.Token()
+	_, err := w.token()
 	return err
 }
 
-func (w walker) value(t reflect.Type, depth int) error {
-	token, err := w.d.Token()
+func (w *walker) value(t reflect.Type, depth int) error {
+	token, err := w.token()
 	if err != nil {
 		return fmt.Errorf("no JSON: %w", err)
 	}
@@ -147,7 +164,7 @@ func (w walker) value(t reflect.Type, depth int) error {
 	return nil
 }
 
-func (w walker) list(t reflect.Type, depth int) error {
+func (w *walker) list(t reflect.Type, depth int) error {
 	if depth > maxDepth {
 		return errors.New("nested too deep")
 	}
@@ -160,7 +177,7 @@ func (w walker) list(t reflect.Type, depth int) error {
 			return err
 		}
 	}
-	_, err := w.d.Token()
+	_, err := w.token()
 	return err
 }
 
