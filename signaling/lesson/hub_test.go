@@ -16,7 +16,7 @@ import (
 // station is a box of a test: registry, hub, and what a page on it was told last.
 type station struct {
 	*Hub
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	stop func()
 
@@ -27,7 +27,7 @@ type station struct {
 }
 
 // at places a box in an alliance: its campus, its children by box id (box id is campus).
-func at(t *testing.T, dir, box string, children ...string) *station {
+func at(t testing.TB, dir, box string, children ...string) *station {
 	t.Helper()
 	s, err := store.Open(dir)
 	if err != nil {
@@ -57,7 +57,7 @@ func at(t *testing.T, dir, box string, children ...string) *station {
 		t.Fatal(err)
 	}
 	st := &station{Hub: h, t: t, dir: dir}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var wg sync.WaitGroup
 	wg.Go(func() { r.Run(ctx) })
 	wg.Go(func() { h.Run(ctx) })
