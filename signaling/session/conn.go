@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -16,6 +17,7 @@ const (
 	silentFor  = 12 * time.Second // without anything from the page: over
 	writeLimit = 5 * time.Second  // one message to the socket
 	maxQueue   = 256 << 10        // bytes that wait for a page
+	maxAfter   = 256              // frames that are read and dropped after the close frame
 	sendBuffer = 64 << 10         // in the kernel: what waits shall wait where it is counted
 )
 
@@ -24,6 +26,8 @@ type conn struct {
 	ws    *websocket.Conn
 	limit limiter // of the reader
 	wake  chan struct{}
+
+	seated atomic.Bool // a session says bye on it
 
 	mu     sync.Mutex
 	queue  [][]byte
@@ -134,13 +138,17 @@ func (c *conn) read(f func(id int, r protocol.Request, err error)) error {
 	}
 	c.ws.SetPongHandler(alive)
 	_ = alive("")
-	faults := 0
+	faults, after := 0, 0
 	for {
 		kind, frame, err := c.ws.ReadMessage()
 		if err != nil {
 			return err
 		}
-		if c.isClosed() {
+		if c.isClosed() { // waiting for the page's own close frame
+			if after++; after > maxAfter {
+				return nil
+			}
+			time.Sleep(time.Millisecond)
 			continue
 		}
 		_ = alive("")

@@ -115,6 +115,7 @@ func (s *Server) greet(one *Session, c *conn, id int) {
 		Session: one.id, Resume: token, Role: string(one.role), Room: one.room, RoomName: one.roomName,
 		Box: protocol.BoxRef{ID: s.cfg.Box, Name: s.cfg.BoxName()}, Now: protocol.At(time.Now()),
 	}
+	c.seated.Store(true)
 	one.post(func() { one.attach(c, id, ok) })
 }
 

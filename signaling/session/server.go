@@ -168,8 +168,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer ws.Close()
 	c := newConn(ws)
 	var writing sync.WaitGroup
-	writing.Go(c.write)                                                                        // ends when c is closed, below at the latest
-	stop := context.AfterFunc(s.ctx, func() { c.close(websocket.CloseGoingAway, "shutdown") }) // for those without a session
+	writing.Go(c.write) // ends when c is closed, below at the latest
+	stop := context.AfterFunc(s.ctx, func() {
+		if !c.seated.Load() { // else its session says bye
+			c.close(websocket.CloseGoingAway, "shutdown")
+		}
+	})
 	defer stop()
 	err = s.serve(c, r)
 	c.close(websocket.CloseNormalClosure, "")
