@@ -115,8 +115,8 @@ function table(words, list) {
 	const t = (/** @type {string} */ key) => say(words, `home.plan.${key}`);
 	const rows = list.map((f) => {
 		const values = { value: f.value ?? "", other: f.other ?? "", date: f.date ?? "", column: f.column ?? "", file: f.file };
-		return el("tr", {}, el("td", { text: f.file }), el("td", { text: String(f.line ?? "") }), el("td", { text: f.column ?? "" }),
-			el("td", { text: say(words, `home.fault.${f.code}`, values) }), el("td", { text: say(words, `home.cure.${f.code}`, values) }));
+		const cells = { file: f.file, line: String(f.line ?? ""), column: f.column ?? "", what: say(words, `home.fault.${f.code}`, values), cure: say(words, `home.cure.${f.code}`, values) };
+		return el("tr", {}, ...Object.entries(cells).map(([k, text]) => el("td", { text, "data-head": t(`head.${k}`) })));
 	});
 	return el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": t("faults.list") }, el("table", {},
 		el("thead", {}, el("tr", {}, ...["file", "line", "column", "what", "cure"].map((k) => el("th", { scope: "col", text: t(`head.${k}`) })))),

@@ -146,6 +146,11 @@ async function signIn(e) {
 
 async function signOut() {
 	await ask("DELETE", "/session");
+	input("user").value = input("password").value = "";
+	complain(by("signin"), "");
+	for (const id of ["lessons", "rooms", "people", "plan"]) {
+		by(id).replaceChildren(); // nothing stays for the next person
+	}
 	history.replaceState(null, "", location.pathname + location.search);
 	await enter();
 }

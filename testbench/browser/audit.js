@@ -1,0 +1,65 @@
+// What is wrong with a page as it stands on the screen: clipped, too small to touch, too faint to read, without a name, wider than the
+// window. Sets window.audit, which gives a list of sentences.
+window.audit = ({ target = 48, contrast = 4.5 } = {}) => {
+	const faults = [];
+	const name = (e) => `${e.tagName.toLowerCase()}${e.id ? `#${e.id}` : ""}${e.textContent ? ` "${e.textContent.trim().slice(0, 24)}"` : ""}`;
+	const seen = (e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && e.getClientRects().length > 0;
+	const parse = (c) => (c.match(/[\d.]+/g) ?? ["0", "0", "0", "0"]).map(Number);
+	const linear = (v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+	const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+	const ratio = (a, b) => {
+		const [x, y] = [luminance(a), luminance(b)].sort((p, q) => q - p);
+		return (x + 0.05) / (y + 0.05);
+	};
+	const ground = (e) => {
+		for (let x = e; x !== null; x = x.parentElement) {
+			const c = parse(getComputedStyle(x).backgroundColor);
+			if (c.length < 4 || c[3] === 1) {
+				return c;
+			}
+		}
+		return [255, 255, 255];
+	};
+	const open = document.querySelector("dialog[open]") ?? document;
+	if (document.documentElement.scrollWidth > innerWidth) {
+		faults.push(`the page is ${document.documentElement.scrollWidth} wide in a window of ${innerWidth}`);
+	}
+	for (const e of open.querySelectorAll("button, a, input, select, summary, textarea")) {
+		if (!seen(e)) {
+			continue;
+		}
+		const box = e.type === "checkbox" && e.closest("label") ? e.closest("label") : e;
+		const r = box.getBoundingClientRect();
+		if (r.width < target || r.height < target) {
+			faults.push(`${name(e)} is ${Math.round(r.width)} × ${Math.round(r.height)}`);
+		}
+		const label = e.getAttribute("aria-label") || e.labels?.[0]?.textContent || e.textContent || e.getAttribute("aria-labelledby");
+		if (!label?.trim()) {
+			faults.push(`${name(e)} has no name`);
+		}
+	}
+	const walk = document.createTreeWalker(open === document ? document.body : open, NodeFilter.SHOW_TEXT);
+	for (let n = walk.nextNode(); n !== null; n = walk.nextNode()) {
+		const e = n.parentElement;
+		if (n.textContent.trim() === "" || !seen(e)) {
+			continue;
+		}
+		const style = getComputedStyle(e);
+		const size = parseFloat(style.fontSize);
+		const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+		const got = ratio(parse(style.color), ground(e));
+		if (got < (large && contrast <= 4.5 ? 3 : contrast)) {
+			faults.push(`${name(e)} has contrast ${got.toFixed(1)}`);
+		}
+		if (Number(style.fontWeight) < 400) {
+			faults.push(`${name(e)} has weight ${style.fontWeight}`);
+		}
+		for (let x = e; x !== null && x !== document.body; x = x.parentElement) {
+			const cut = getComputedStyle(x);
+			if ((cut.overflowX === "hidden" && x.scrollWidth > x.clientWidth + 1) || (cut.overflowY === "hidden" && x.scrollHeight > x.clientHeight + 1)) {
+				faults.push(`${name(x)} is clipped`);
+			}
+		}
+	}
+	return [...new Set(faults)];
+};
