@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"tongke/signaling/protocol"
-	"tongke/signaling/store"
 )
 
 const (
@@ -42,6 +41,9 @@ type HubConfig struct {
 	// MayTeach says whether a child's people may be teachers and administrators of a lesson that this box owns; the parent's side always
 	// may. nil: no child.
 	MayTeach func(lesson, box string) bool
+	// Teaching is told which box a lesson is taught at, whenever that changes: the origin of what rooms are shown as the teacher. It is
+	// called from the hub's goroutine and must not block. nil: nobody asks.
+	Teaching func(lesson, box string)
 	// RoomName is how people call a room, "" if it is not known here. nil: names come with the rooms.
 	RoomName func(room string) string
 }
@@ -118,6 +120,13 @@ func (r *Registry) sendTo(box string, m protocol.Message) bool {
 	return true
 }
 
+// linked reports whether the link to a box is up.
+func (r *Registry) linked(box string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.peers[box] != nil
+}
+
 // Run lives until ctx ends; what is not written by then is written.
 func (h *Hub) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
@@ -127,8 +136,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	writer, stop := context.WithCancel(context.Background())
 	defer stop()
 	wg.Go(func() { h.saver.run(writer, h.cfg.Log) }) // ends by stop, before the last saveAll returns nothing is lost: both go through the saver
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	every := idleEvery
+	ticker := time.NewTicker(every) // whatever else is to do, it comes again
+	defer ticker.Stop()
 	for {
 		select {
 		case f := <-h.calls:
@@ -137,17 +147,24 @@ func (h *Hub) Run(ctx context.Context) error {
 		case <-h.wake:
 			h.runPosted()
 			h.flush(time.Now())
-		case <-timer.C:
+		case <-ticker.C:
 			h.pass(time.Now())
 		case <-ctx.Done():
 			return nil
 		}
-		if len(h.views) > 0 || len(h.pending) > 0 {
-			timer.Reset(flushEvery)
-		} else {
-			timer.Reset(idleEvery)
+		if pace := h.pace(); pace != every {
+			every = pace
+			ticker.Reset(every)
 		}
 	}
+}
+
+// pace is how often time is looked at.
+func (h *Hub) pace() time.Duration {
+	if len(h.views) > 0 || len(h.pending) > 0 {
+		return flushEvery
+	}
+	return idleEvery
 }
 
 // post hands Run something to do and does not wait; it may be called with any lock held, and from Run itself.
@@ -262,10 +279,7 @@ func (h *Hub) expected(l Lesson) []expected {
 	}
 	if l.Campuses == nil {
 		for _, c := range h.place.children {
-			room := c.CampusID
-			if c.Classroom != "" {
-				room += "/" + c.Classroom
-			}
+			room := roomOf(c)
 			rooms = append(rooms, expected{room: room, name: h.roomName(room), seen: c.LastSeen})
 		}
 	}
@@ -359,104 +373,4 @@ func (h *Hub) Watch(lesson string, f func(protocol.Event)) (cancel func()) {
 			}
 		})
 	}
-}
-
-// WatchRooms calls f when ForRoom may answer anew, from the hub's goroutine; f must not block.
-func (h *Hub) WatchRooms(f func()) (cancel func()) {
-	var n int
-	h.post(func() { n = h.nextRoom; h.nextRoom++; h.rooms[n] = f })
-	return func() { h.post(func() { delete(h.rooms, n) }) }
-}
-
-// ForRoom is the lesson that a room of this box belongs in now: it is open or begins within 20 s, names the room, and has not asked it to
-// leave. Of two it is the newer.
-func (h *Hub) ForRoom(campus, classroom string) (id string, ok bool) {
-	room := campus
-	if classroom != "" {
-		room += "/" + classroom
-	}
-	now := time.Now()
-	var best Lesson
-	for _, l := range h.reg.List() {
-		if l.State == protocol.Ended || l.State == protocol.Planned && l.Start.Sub(now) > joinBefore || !h.reg.Visible(l, campus, classroom) || h.out(l.ID, room) {
-			continue
-		}
-		if best.ID == "" || newer(l, best) {
-			best = l
-		}
-	}
-	return best.ID, best.ID != ""
-}
-
-// newer: the one that began later, by the timetable or by being made.
-func newer(a, b Lesson) bool {
-	began := func(l Lesson) time.Time {
-		if l.Start.IsZero() {
-			return l.Created
-		}
-		return l.Start
-	}
-	return began(a).After(began(b))
-}
-
-func (h *Hub) out(lesson, room string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s, ok := h.snapshots[lesson]
-	if !ok {
-		return false
-	}
-	return s.State == protocol.Ended || slices.ContainsFunc(s.Rooms, func(r protocol.RoomState) bool { return r.Room == room && r.State == protocol.RoomRemoved })
-}
-
-// place is where this box and its children stand, read from the store now and then.
-type place struct {
-	campus, classroom, name string
-	children                []store.Child
-	at                      time.Time
-}
-
-func (p *place) read(s *store.Store, now time.Time) {
-	if !p.at.IsZero() && now.Sub(p.at).Abs() < time.Second {
-		return
-	}
-	p.at = now
-	if m, err := s.Meta(); err == nil {
-		p.campus, p.classroom, p.name = m.CampusID, m.Classroom, m.CampusName
-	}
-	if c, err := s.Children(); err == nil {
-		p.children = c
-	}
-}
-
-// here is this box's own room.
-func (p *place) here(name func(string) string) protocol.RoomRef {
-	r := protocol.RoomRef{Room: p.campus}
-	if p.classroom != "" {
-		r.Room += "/" + p.classroom
-	}
-	if name != nil {
-		r.Name = name(r.Room)
-	}
-	r.Name = def(r.Name, def(p.name, r.Room))
-	return r
-}
-
-// campusOf is the campus of a child; "" if there is no such child.
-func (p *place) campusOf(box string) string {
-	for _, c := range p.children {
-		if c.ID == box {
-			return c.CampusID
-		}
-	}
-	return ""
-}
-
-func (p *place) seen(room string) (at time.Time) {
-	for _, c := range p.children {
-		if (c.CampusID == room || c.CampusID+"/"+c.Classroom == room) && c.LastSeen.After(at) {
-			at = c.LastSeen
-		}
-	}
-	return at
 }

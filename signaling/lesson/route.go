@@ -80,6 +80,11 @@ func (h *Hub) believes(v *view, link string, parent bool, from, room string, now
 		h.place.read(h.reg.store, now)
 		mine = h.place.campusOf(link)
 	}
+	for _, c := range h.place.children {
+		if c.ID != link && roomOf(c) == room && h.reg.linked(c.ID) {
+			return false // a sister's
+		}
+	}
 	others := slices.ContainsFunc(h.place.children, func(c store.Child) bool { return c.ID != link && c.CampusID == campus && campus != mine })
 	switch {
 	case parent:
@@ -112,6 +117,14 @@ func (h *Hub) presence(link string, parent bool, m protocol.PresenceFrame, now t
 		return nil
 	}
 	return h.passOn(via, m.Hops, func(hops int) protocol.Message { m.Hops = hops; return m })
+}
+
+// roomOf is the room that a child is in.
+func roomOf(c store.Child) string {
+	if c.Classroom == "" {
+		return c.CampusID
+	}
+	return c.CampusID + "/" + c.Classroom
 }
 
 // hold notes by which link a room is heard. A link has a bounded number of them.

@@ -3,6 +3,7 @@ package lesson
 import (
 	"encoding/json"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 
 	"tongke/signaling/auth"
 	"tongke/signaling/protocol"
+	"tongke/signaling/store"
 )
 
 // school is core ← north, south, and a lesson "a" of the core's that is on, with both members in it.
@@ -108,7 +110,7 @@ func TestOwnerKilled(t *testing.T) {
 		time.Sleep(60 * time.Millisecond) // this is written, what follows within half a second is not
 		s.core.must("a", s.core.teacher(), protocol.FloorCall{Room: "north"})
 		s.south.must("a", s.south.class(), protocol.HandLower{})
-		time.Sleep(60 * time.Millisecond) // told to the members, not written
+		time.Sleep(110 * time.Millisecond) // told to the members, not written
 		if s.north.room("north").Hand != 0 || len(s.south.seen().Floor) != 1 {
 			t.Fatalf("before the kill: %+v", s.north.seen().Floor)
 		}
@@ -409,5 +411,79 @@ func TestForRoom(t *testing.T) {
 			t.Error("nobody was told")
 		}
 		cancel()
+	})
+}
+
+func TestSistersInOneCampus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, one, two := at(t, t.TempDir(), "core"), at(t, t.TempDir(), "one"), at(t, t.TempDir(), "two")
+		for _, c := range []string{"one", "two"} {
+			core.reg.store.Update(func(tx *store.Tx) error {
+				return store.Children.Put(tx, c, store.Child{ID: c, CampusID: "north", Classroom: c})
+			})
+		}
+		cut := sync.OnceFunc(connect(core.reg, two.reg))
+		defer cut()
+		defer connect(core.reg, one.reg)()
+		core.reg.Create(spec("a"), "admin")
+		core.teach("a")
+		time.Sleep(time.Second)
+		as := func(room string) Actor { return Actor{Role: auth.Classroom, Room: room} }
+		isCode(t, "for a sister that has not come", one.do("a", as("north/two"), protocol.HandRaise{}), protocol.Forbidden)
+		for room, b := range map[string]*station{"north/one": one, "north/two": two} {
+			b.must("a", as(room), protocol.Hello{Page: protocol.PageClass})
+			b.must("a", as(room), protocol.HandRaise{})
+		}
+		two.Presence("a", protocol.Presence{Room: "north/two", Page: true})
+		isCode(t, "for a sister that is there", one.do("a", as("north/two"), protocol.HandLower{}), protocol.Forbidden)
+		cut()
+		time.Sleep(3 * time.Second)
+		one.must("a", as("north/two"), protocol.HandLower{}) // it took the place of a box that is gone
+	})
+}
+
+// TestBusyHub: a box that is asked all the time still lets time pass.
+func TestBusyHub(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, cutNorth, cutSouth := newSchool(t)
+		defer cutNorth()
+		cutSouth()
+		for range 500 {
+			s.core.must("a", s.core.teacher(), protocol.FloorRelease{})
+			time.Sleep(10 * time.Millisecond)
+		}
+		if s.north.seen().Stale || s.north.room("south").State != protocol.RoomLost {
+			t.Errorf("stale %v, %s", s.north.seen().Stale, s.north.room("south").State)
+		}
+	})
+}
+
+func TestTeachingBox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, north := at(t, t.TempDir(), "core", "north"), at(t, t.TempDir(), "north")
+		var mu sync.Mutex
+		told := map[string]string{}
+		for _, b := range []*station{core, north} {
+			b.Hub.post(func() {
+				b.Hub.cfg.Teaching = func(lesson, box string) {
+					mu.Lock()
+					defer mu.Unlock()
+					told[b.box] += lesson + "@" + box + " "
+				}
+			})
+		}
+		defer connect(core.reg, north.reg)()
+		north.reg.Create(spec("n"), "admin") // the member's own lesson, taught from the core
+		time.Sleep(time.Second)
+		core.watch("n")
+		core.teach("n")
+		time.Sleep(time.Second)
+		north.must("n", Actor{Role: auth.Teacher, Room: "north", Session: "t"}, protocol.LessonTake{})
+		time.Sleep(time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		if want := "n@core n@north "; told["core"] != want || told["north"] != want {
+			t.Errorf("%q", told)
+		}
 	})
 }

@@ -42,6 +42,7 @@ type view struct {
 	held     map[string]heldBy    // by room
 	own      map[string]*said     // rooms of this box
 
+	teaching string  // the lead's box as last told
 	told     version // to links and watchers
 	stale    bool    // as told
 	force    bool    // tell it although the version is the same
@@ -219,6 +220,12 @@ func (h *Hub) publish(v *view, changed bool) (rooms bool) {
 	for w := range v.watchers {
 		if !w.gone.Load() {
 			w.f(clone(s))
+		}
+	}
+	if s.Lead != nil && s.Lead.Box != v.teaching {
+		v.teaching = s.Lead.Box
+		if h.cfg.Teaching != nil {
+			h.cfg.Teaching(v.id, v.teaching)
 		}
 	}
 	removed := func(s protocol.State) (n int) {

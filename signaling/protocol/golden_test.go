@@ -53,7 +53,7 @@ func exampleState() State {
 	return State{
 		ID: "yinyue-20260901", Epoch: 3, Rev: 41, Title: "《茉莉花》", Subject: "音乐", Teacher: "李芳", Mode: ModeSame, State: Live,
 		Start: at, End: at + 2700000, StartedAt: at + 12000, OwnerBox: "0123456789abcdef", Record: RecordBuffer, Scope: ScopeTeacherBoard, Layout: LayoutLecture,
-		Lead: &Lead{Session: "s-9", Room: "core/录播室", Online: true, Since: at}, Master: RoomRef{"core/录播室", "实验小学 录播室"},
+		Lead: &Lead{Session: "s-9", Room: "core/录播室", Box: "0123456789abcdef", Online: true, Since: at}, Master: RoomRef{"core/录播室", "实验小学 录播室"},
 		Sources: Sources{Board: true, Teacher: true, Voice: true}, Floor: []Holder{{Room: "wuyang", Since: at + 60000}},
 		Rooms: []RoomState{
 			{Room: "sanhe/三(2)班", Campus: "sanhe", Name: "三河小学 三(2)班", Box: "123456789abcdefg", State: RoomLive, Since: at, Word: WordHears, WordSince: at,

@@ -57,6 +57,7 @@ type State struct {
 type Lead struct {
 	Session string `json:"session"`
 	Room    string `json:"room"`
+	Box     string `json:"box,omitempty"`
 	Online  bool   `json:"online"`
 	Since   Millis `json:"since"` // of Online's last change
 }
