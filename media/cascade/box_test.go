@@ -353,12 +353,11 @@ func (m *maker) push(up *relay.Up, pid uint16) {
 
 // watcher is a local subscriber of one source.
 type watcher struct {
-	sub  *relay.Subscriber
-	mu   sync.Mutex
-	got  []string // texts
-	at   []time.Time
-	ts   []uint32
-	seqs map[uint16]int
+	sub *relay.Subscriber
+	mu  sync.Mutex
+	got []string // texts
+	at  []time.Time
+	ts  []uint32
 }
 
 func (w *watcher) WriteRTP(h *rtp.Header, p []byte) error {
@@ -382,15 +381,6 @@ func (w *watcher) count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.got)
-}
-
-func (w *watcher) last() (string, time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.got) == 0 {
-		return "", time.Time{}
-	}
-	return w.got[len(w.got)-1], w.at[len(w.at)-1]
 }
 
 func (b *testBox) watch(k track.Key) *watcher {

@@ -36,7 +36,7 @@ func TestFailover(t *testing.T) {
 	}
 	// Back to the first when it can be had again, with no gap.
 	w.cut(false)
-	took = eventually(t, 25*time.Second, "first parent again", func() bool { return room.stats(first).Up && room.stats(first).Links == 2 })
+	eventually(t, 25*time.Second, "first parent again", func() bool { return room.stats(first).Up && room.stats(first).Links == 2 })
 	at := time.Now()
 	time.Sleep(2 * time.Second)
 	smooth(t, "room", heard, at.Add(-500*time.Millisecond), at.Add(1500*time.Millisecond))

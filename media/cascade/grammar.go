@@ -159,31 +159,31 @@ func (m *hello) check() error {
 	return checkPath(m.Path)
 }
 
-func (m *announce) check() error {
-	if len(m.Layers) < 1 || len(m.Layers) > maxLayers {
-		return fmt.Errorf("%d layers, not 1 to %d", len(m.Layers), maxLayers)
+func (a *announce) check() error {
+	if len(a.Layers) < 1 || len(a.Layers) > maxLayers {
+		return fmt.Errorf("%d layers, not 1 to %d", len(a.Layers), maxLayers)
 	}
-	for i, l := range m.Layers {
-		if !isLayer(l) || slices.Contains(m.Layers[:i], l) {
+	for i, l := range a.Layers {
+		if !isLayer(l) || slices.Contains(a.Layers[:i], l) {
 			return fmt.Errorf("layer %.40q", l)
 		}
 	}
-	if err := checkCodec(m.Codec); err != nil {
+	if err := checkCodec(a.Codec); err != nil {
 		return err
 	}
-	if kind, known := track.KindOf(m.Source); known && (kind == track.Video) != codec.Parse(m.Codec).Video() {
-		return fmt.Errorf("%s is no codec for %s", m.Codec, m.Source)
+	if kind, known := track.KindOf(a.Source); known && (kind == track.Video) != codec.Parse(a.Codec).Video() {
+		return fmt.Errorf("%s is no codec for %s", a.Codec, a.Source)
 	}
-	if !isText(m.Alliance) || !isText(m.Campus) {
+	if !isText(a.Alliance) || !isText(a.Campus) {
 		return errors.New("alliance or campus is too long or has control characters")
 	}
-	if err := checkPath(m.Path); err != nil {
+	if err := checkPath(a.Path); err != nil {
 		return err
 	}
-	if m.Path[0] != m.Origin {
+	if a.Path[0] != a.Origin {
 		return errors.New("path does not begin at the origin")
 	}
-	return m.sourceRef.check()
+	return a.sourceRef.check()
 }
 
 func (m *want) check() error {

@@ -99,7 +99,6 @@ func (c *counters) observe(arrivals []packet.Time, now packet.Time) {
 // upStats are the figures of one layer.
 type upStats struct {
 	packets, bytes uint64
-	firstSeq       uint64
 	gen            uint32
 	maxSeq         uint64
 	missing        uint64

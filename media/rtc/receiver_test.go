@@ -238,7 +238,7 @@ func TestReceiverCapture(t *testing.T) {
 	}
 	b.report(&rtcp.SenderReport{SSRC: 20, NTPTime: at(0).NTP(), RTPTime: 9000})
 	check(write(9000-4500, 0), -50*time.Millisecond)
-	check(write(9000-9000, at(-400*time.Millisecond)), -400*time.Millisecond)
+	check(write(0, at(-400*time.Millisecond)), -400*time.Millisecond)
 	check(write(6000, 0), -400*time.Millisecond+time.Second/15)
 	if got := write(900000, 0); got > packet.Now() {
 		t.Errorf("captured %v after it came", got.Sub(packet.Now()))
