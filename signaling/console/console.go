@@ -31,7 +31,7 @@ var headers = map[string]string{
 	"Referrer-Policy":              "no-referrer",
 	"Cross-Origin-Opener-Policy":   "same-origin",
 	"Cross-Origin-Resource-Policy": "same-origin",
-	"Permissions-Policy":           "camera=(), microphone=(), geolocation=(), payment=(), usb=(), autoplay=(self), fullscreen=(self), screen-wake-lock=(self)",
+	"Permissions-Policy":           "camera=(self), microphone=(self), display-capture=(self), geolocation=(), payment=(), usb=(), autoplay=(self), fullscreen=(self), screen-wake-lock=(self)",
 	"Cache-Control":                "no-cache", // asked for again each time, answered by 304: a box may have been updated
 }
 
@@ -53,8 +53,17 @@ type page struct {
 	body []byte
 }
 
-// Handler serves /, /class/{lesson} and what these pages load from /console/.
-func Handler() (http.Handler, error) {
+// Options change what the pages can do.
+type Options struct {
+	// DemoStates lets /class show any of its states by ?state=, without a lesson: for screenshots, never where classes are taught.
+	DemoStates bool
+}
+
+// Handler serves the pages as New does, with nothing added.
+func Handler() (http.Handler, error) { return New(Options{}) }
+
+// New serves /, /assist, /class, /class/{lesson} and what these pages load from /console/.
+func New(o Options) (http.Handler, error) {
 	pages := make(map[string]page)
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -63,6 +72,9 @@ func Handler() (http.Handler, error) {
 		body, err := files.ReadFile(name)
 		if err != nil {
 			return err
+		}
+		if o.DemoStates && path.Ext(name) == ".html" {
+			body = bytes.Replace(body, []byte("<html "), []byte("<html data-demo-states "), 1)
 		}
 		sum := sha256.Sum256(body)
 		pages[name] = page{name, `"` + hex.EncodeToString(sum[:8]) + `"`, body}
@@ -74,6 +86,7 @@ func Handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", pages["home.html"].serve)
 	mux.HandleFunc("GET /assist", pages["assist.html"].serve)
+	mux.HandleFunc("GET /class", pages["wall.html"].serve)
 	mux.HandleFunc("GET /class/{lesson}", func(w http.ResponseWriter, r *http.Request) {
 		if !lessonID.MatchString(r.PathValue("lesson")) {
 			notFound(w)

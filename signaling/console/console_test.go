@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"tongke/signaling/timetable"
 )
 
 func handler(t *testing.T) http.Handler {
@@ -41,6 +43,7 @@ func TestPages(t *testing.T) {
 		contentType    string
 	}{
 		{"GET", "/", 200, "text/html; charset=utf-8"},
+		{"GET", "/class", 200, "text/html; charset=utf-8"},
 		{"GET", "/class/music-3", 200, "text/html; charset=utf-8"},
 		{"HEAD", "/class/music-3", 200, "text/html; charset=utf-8"},
 		{"GET", "/class/music-3?lang=en", 200, "text/html; charset=utf-8"},
@@ -167,6 +170,16 @@ func TestEveryStateHasWords(t *testing.T) {
 	for _, m := range found {
 		if zh[m[1]] == "" {
 			t.Errorf("state %s has no words", m[1])
+		}
+	}
+}
+
+// Every fault that an import can name has words and a cure.
+func TestEveryFaultHasWords(t *testing.T) {
+	zh := words(t, "zh")
+	for _, code := range timetable.Codes {
+		if zh["home.fault."+code] == "" || zh["home.cure."+code] == "" {
+			t.Errorf("%s has no words", code)
 		}
 	}
 }

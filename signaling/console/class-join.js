@@ -1,0 +1,197 @@
+// A box that belongs to nobody: its screen asks for the core's address and the code of the invitation, by touch, keys or remote.
+
+import { element } from "./class-view.js";
+
+const letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford base32: none that is mistaken for another
+const length = 16;
+
+/** What people write for what is meant. @param {string} c */
+function meant(c) {
+	const up = c.toUpperCase();
+	const same = { O: "0", I: "1", L: "1" }[up] ?? up;
+	return same.length === 1 && letters.includes(same) ? same : "";
+}
+
+/** In four groups. @param {string} code */
+export function grouped(code) {
+	return code.match(/.{1,4}/g)?.join("-") ?? "";
+}
+
+/** A code out of what was typed or pasted. @param {string} text */
+export function cleaned(text) {
+	return [...text].map(meant).join("").slice(0, length);
+}
+
+/** An address out of what was typed: https unless it says otherwise. @param {string} text */
+export function full(text) {
+	const t = text.trim().replace(/\/+$/, "");
+	return t === "" || t.includes("://") ? t : `https://${t}`;
+}
+
+export class JoinForm {
+	/** @param {(key: string, values?: Record<string, string | number>) => string} say */
+	constructor(say) {
+		this.say = say;
+		this.code = "";
+		this.busy = false;
+		this.form = /** @type {HTMLFormElement} */ (element("join"));
+		this.address = document.createElement("input");
+		this.shown = document.createElement("input");
+		this.answer = document.createElement("p");
+		this.build();
+	}
+
+	get open() {
+		return !this.form.hidden;
+	}
+
+	/** @param {boolean} on */
+	show(on) {
+		if (this.form.hidden === on) {
+			this.form.hidden = !on;
+			if (on) {
+				(this.address.value === "" ? this.address : this.shown).focus();
+			}
+		}
+	}
+
+	build() {
+		const fields = document.createElement("div");
+		this.address.type = "url";
+		this.address.inputMode = "url";
+		this.address.autocomplete = "off";
+		this.address.value = new URLSearchParams(location.search).get("core") ?? "";
+		this.shown.className = "code";
+		this.shown.autocomplete = "off";
+		this.shown.inputMode = "none"; // the keys stand beside it
+		this.shown.addEventListener("input", () => this.set(cleaned(this.shown.value)));
+		this.answer.className = "answer";
+		this.answer.setAttribute("role", "status");
+		const where = document.createElement("p");
+		where.className = "where";
+		where.textContent = this.say("join.where", { address: location.host });
+		fields.append(this.labelled("join.address", this.address), this.labelled("join.code", this.shown), this.answer, where);
+		const keys = document.createElement("div");
+		keys.className = "keys";
+		for (const c of letters) {
+			keys.append(this.button(c, "", () => this.set((this.code + c).slice(0, length))));
+		}
+		keys.append(this.button(this.say("join.delete"), "wide", () => this.set(this.code.slice(0, -1))));
+		keys.append(this.button(this.say("join.go"), "wide go", () => void this.send()));
+		this.form.append(fields, keys);
+		this.form.addEventListener("submit", (e) => {
+			e.preventDefault();
+			void this.send();
+		});
+	}
+
+	/** @param {string} key @param {HTMLInputElement} input */
+	labelled(key, input) {
+		const label = document.createElement("label");
+		label.append(this.say(key), input);
+		return label;
+	}
+
+	/** @param {string} text @param {string} kind @param {() => void} act */
+	button(text, kind, act) {
+		const b = document.createElement("button");
+		b.type = "button";
+		b.className = kind;
+		b.textContent = text;
+		b.addEventListener("click", act);
+		return b;
+	}
+
+	/** @param {string} code */
+	set(code) {
+		this.code = code;
+		this.shown.value = grouped(code);
+	}
+
+	/**
+	 * A key while the form is open. Arrows walk, so that a remote is enough; letters go into the field that has the focus, else into the code.
+	 * @param {KeyboardEvent} e
+	 * @returns {boolean} whether it was taken
+	 */
+	key(e) {
+		if (!this.open || e.ctrlKey || e.altKey || e.metaKey) {
+			return false;
+		}
+		if (e.key.startsWith("Arrow")) {
+			const inText = document.activeElement instanceof HTMLInputElement && (e.key === "ArrowLeft" || e.key === "ArrowRight");
+			if (!inText) {
+				e.preventDefault();
+				this.walk(e.key);
+			}
+			return true;
+		}
+		if (document.activeElement instanceof HTMLInputElement || e.key === "Tab" || e.key === "Enter" || e.key === " ") {
+			return e.key.length === 1 || ["Tab", "Enter", "Backspace", "Delete", "Home", "End"].includes(e.key);
+		}
+		if (e.key === "Backspace") {
+			e.preventDefault();
+			this.set(this.code.slice(0, -1));
+			return true;
+		}
+		if (e.key.length === 1 && meant(e.key) !== "") {
+			e.preventDefault();
+			this.set((this.code + meant(e.key)).slice(0, length));
+			return true;
+		}
+		return false;
+	}
+
+	/** To the nearest thing in that direction. @param {string} key */
+	walk(key) {
+		const all = [...this.form.querySelectorAll("input, button")].filter((e) => e instanceof HTMLElement);
+		const from = (all.includes(/** @type {HTMLElement} */ (document.activeElement)) ? /** @type {Element} */ (document.activeElement) : all[0]).getBoundingClientRect();
+		const x = from.left + from.width / 2;
+		const y = from.top + from.height / 2;
+		/** @type {HTMLElement | null} */
+		let best = null;
+		let least = Infinity;
+		for (const e of all) {
+			const r = e.getBoundingClientRect();
+			const dx = r.left + r.width / 2 - x;
+			const dy = r.top + r.height / 2 - y;
+			const [along, aside] = { ArrowRight: [dx, dy], ArrowLeft: [-dx, dy], ArrowDown: [dy, dx], ArrowUp: [-dy, dx] }[key] ?? [0, 0];
+			const far = along + 3 * Math.abs(aside);
+			if (along > 4 && far < least) {
+				least = far;
+				best = e;
+			}
+		}
+		best?.focus();
+	}
+
+	async send() {
+		if (this.busy) {
+			return;
+		}
+		const url = full(this.address.value);
+		if (url === "" || this.code.length < length) {
+			this.answer.textContent = this.say(url === "" ? "join.noAddress" : "join.short");
+			return;
+		}
+		this.busy = true;
+		this.answer.textContent = this.say("join.busy");
+		try {
+			const answer = await fetch("/api/v1/parent", {
+				method: "POST",
+				headers: { "Content-Type": "application/json" },
+				body: JSON.stringify({ url, code: grouped(this.code) }),
+			});
+			if (answer.ok) {
+				this.answer.textContent = this.say("join.done");
+			} else {
+				const code = String((await answer.json().catch(() => ({}))).code ?? "");
+				const known = ["code-wrong", "code-used", "code-expired", "unreachable", "certificate-mismatch", "too-many"];
+				this.answer.textContent = this.say(`join.${known.includes(code) ? code : "failed"}`);
+			}
+		} catch {
+			this.answer.textContent = this.say("join.failed");
+		} finally {
+			this.busy = false;
+		}
+	}
+}

@@ -1,0 +1,375 @@
+// The room at its wall screen: what it knows, what follows from it, and what the box is told. It needs nobody.
+
+import { Black, Device, Meter, camera, microphone } from "./capture.js";
+import { Info } from "./class-info.js";
+import { JoinForm } from "./class-join.js";
+import { listen } from "./class-keys.js";
+import { plan } from "./class-layout.js";
+import { Sound } from "./class-sound.js";
+import { choose, doneAfter, forgetful, hand, inLesson, isMaster, own } from "./class-state.js";
+import { View, element } from "./class-view.js";
+import { Client, address } from "./protocol.js";
+import { Publisher } from "./publish.js";
+import { Receiver } from "./receive.js";
+import { language } from "./text.js";
+
+/** @typedef {import("./class-layout.js").Tile} Tile */
+/** @typedef {import("./class-view.js").Shown} Shown */
+
+const tick = 200; // ms between two looks at what is known
+const comeBack = 3000; // ms after which a page that was sent away asks again
+const afterEnd = 20000; // ms that the end of a lesson is told
+const darkAfter = 120000; // ms without a lesson until the screen is black
+const fewPackets = 3; // packets a second that are no more than a box asking whether we are there
+
+const query = new URLSearchParams(location.search);
+const beside = ["127.0.0.1", "[::1]", "localhost"].includes(location.hostname);
+const lessonID = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+
+/** One page, from its loading on. */
+export class Wall {
+	/** @param {import("./text.js").Words} words */
+	constructor(words) {
+		this.view = new View(words);
+		this.sound = new Sound(/** @type {HTMLAudioElement} */ (element("sound")));
+		this.meter = new Meter();
+		this.memory = forgetful();
+		/** @type {import("./messages.js").Room | null} */
+		this.room = null;
+		/** @type {import("./messages.js").Lesson | null} */
+		this.lesson = null;
+		this.covered = false;
+		this.coveredAtBox = false;
+		/** @type {Black | null} */
+		this.black = null;
+		this.dataAt = 0;
+		this.packets = 0;
+		this.enteredAt = 0;
+		this.codec = false;
+		this.level = 0;
+		this.restingSince = performance.now();
+		this.client = new Client({
+			url: address(location),
+			hello: () => ({
+				page: "class",
+				...(lessonID === "" ? {} : { lesson: lessonID }),
+				...(sessionStorage.getItem("played") === null ? {} : { take: /** @type {const} */ ("play") }),
+				lang: language === "en" ? "en" : "zh-CN",
+				version: 1,
+			}),
+		});
+		this.receiver = new Receiver(this.client, () => this.sound.bind(this.receiver.table, (s) => this.receiver.stream(s)));
+		this.publisher = new Publisher(this.client);
+		this.camera = new Device("video", () => camera(), (track) => this.filmed(track));
+		this.microphone = new Device("audio", () => microphone(), (track) => this.heard(track));
+		this.form = new JoinForm((key, values) => this.view.say(key, values));
+		this.info = new Info(this.view, this.client);
+		this.preview = new MediaStream();
+		this.subscribe();
+	}
+
+	subscribe() {
+		this.client.on("lesson", (l) => {
+			if (this.lesson?.id !== l.id) {
+				this.enteredAt = this.client.now();
+			}
+			this.lesson = l;
+			this.render();
+		});
+		this.client.on("room", (r) => {
+			if (r.covered !== this.coveredAtBox) {
+				this.coveredAtBox = r.covered;
+				this.cover(r.covered);
+			}
+			if (r.volume !== this.room?.volume) {
+				this.sound.set(r.volume);
+			}
+			this.room = r;
+			if (r.state === "idle" || r.state === "soon" || r.state === "look" || r.state === "fresh") {
+				this.lesson = null;
+			}
+			this.render();
+		});
+		this.client.on("level", (e) => {
+			this.level = e.rooms[this.client.me?.room ?? ""] ?? this.level;
+		});
+		this.client.on("status", (s) => {
+			if (s === "open") {
+				sessionStorage.setItem("played", "1");
+				this.coveredAtBox = false;
+				this.tellDevices();
+				if (this.covered) {
+					void this.client.request("room.cover", { covered: true }).catch(() => {});
+				}
+			} else if (s === "refused" && this.client.code === "room-taken") {
+				sessionStorage.removeItem("played"); // only a page that was loaded anew takes the sound back
+			} else if (s === "refused" && this.client.code === "version") {
+				location.reload();
+			} else if (s === "closed") {
+				this.sentAway();
+			}
+			this.render();
+		});
+	}
+
+	/** The box said goodbye: later the page asks again, for the room's next lesson. */
+	sentAway() {
+		const code = this.client.code;
+		if (code === "taken-over") {
+			sessionStorage.removeItem("played");
+		}
+		if (code !== "") {
+			setTimeout(() => this.client.open(), code === "ended" ? afterEnd : comeBack);
+		}
+	}
+
+	/** @returns {import("./class-state.js").Facts} */
+	facts() {
+		const c = this.client;
+		const known = {
+			now: c.now(),
+			beside,
+			status: c.status,
+			code: c.code,
+			statusSince: c.since + c.offset,
+			nextTry: c.nextTry === 0 ? 0 : c.nextTry + c.offset,
+			box: c.me?.box.id ?? "",
+			me: c.me?.room ?? "",
+			room: this.room,
+			lesson: this.lesson,
+			dataAt: this.dataAt,
+			enteredAt: this.enteredAt,
+			captures: this.camera.state !== "off" || this.covered,
+			camera: this.covered ? /** @type {const} */ ("on") : this.camera.state,
+			microphone: this.microphone.state,
+			covered: this.covered,
+			soundBlocked: this.sound.blocked && !this.sound.silent,
+			codec: this.codec,
+		};
+		return known;
+	}
+
+	/** Looks at what is known, does what follows from it, and draws. */
+	render() {
+		const f = this.facts();
+		const before = this.memory.key;
+		this.memory = choose(f, this.memory);
+		const key = this.memory.key;
+		const here = inLesson(f) && f.status !== "closed" && f.code !== "room-taken";
+		const master = isMaster(f);
+		this.sound.silent = master;
+		if (here) {
+			this.receiver.start();
+		} else if (this.receiver.allowed) {
+			this.receiver.stop();
+		}
+		this.capture((here && !master) || key === "soon" || key === "soon.look", here && !master);
+		if (key === "floor.us" && before !== "floor.us" && before !== "floor.quiet") {
+			this.sound.chime();
+		}
+		this.form.show(key === "fresh");
+		this.rest(key === "idle");
+		const floor = f.lesson?.floor ?? [];
+		const rooms = f.lesson?.rooms.filter((r) => r.state !== "removed") ?? [];
+		const places =
+			key === "soon.look"
+				? { tiles: [{ id: "own", kind: /** @type {const} */ ("own"), room: "", x: 480, y: 265, w: 960, h: 540, floor: false }], names: null, speaking: null, full: false }
+				: plan({
+						me: f.me,
+						master,
+						board: f.lesson?.sources.board ?? false,
+						camera: own(f) !== undefined,
+						rooms: rooms.map((r) => r.room),
+						floor: [...floor].sort((a, b) => Number(a.second) - Number(b.second)).map((h) => h.room),
+						layout: this.room?.layout || f.lesson?.layout || "lecture",
+					});
+		this.view.draw(f, this.memory, places, (t) => this.shown(t, f.status === "open"), {
+			level: key === "floor.us" || key === "floor.quiet" ? this.meter.level() : 0,
+			checks: this.checks(f),
+			scan: query.get("hand") === "scan" && (this.room?.assist?.url ?? "") !== "",
+		});
+	}
+
+	/** Where the picture of a place comes from. @param {Tile} t @param {boolean} connected @returns {Shown} */
+	shown(t, connected) {
+		if (t.kind === "own") {
+			if (this.covered) {
+				return { stream: null, key: "covered", note: "covered" };
+			}
+			const track = this.camera.track;
+			return track === null ? { stream: null, key: "plug", note: "plug" } : { stream: this.preview, key: `own ${track.id}`, note: "" };
+		}
+		const slot = this.receiver.table.find((s) => s.kind === "video" && !s.reason && (t.kind === "campus" ? s.room === t.room && s.source === "pupils" : s.source === t.kind));
+		const stream = slot ? this.receiver.stream(slot) : null;
+		if (slot === undefined || stream === null) {
+			return connected && this.receiver.generation > 0 ? { stream: null, key: "none", note: t.kind === "board" ? "" : "voice" } : { stream: null, key: "", note: "keep" };
+		}
+		return { stream, key: `${this.receiver.generation} ${slot.mid} ${slot.source} ${slot.room}`, note: "" };
+	}
+
+	/** @param {boolean} open the devices are wanted @param {boolean} send and may be sent */
+	capture(open, send) {
+		if (open) {
+			this.microphone.start();
+			if (!this.covered) {
+				this.camera.start();
+			}
+		} else if (this.microphone.state !== "off" || this.camera.state !== "off") {
+			this.microphone.stop();
+			this.camera.stop();
+		}
+		if (send) {
+			this.publisher.start();
+		} else if (this.publisher.allowed) {
+			this.publisher.stop();
+		}
+	}
+
+	/** @param {MediaStreamTrack | null} track */
+	filmed(track) {
+		for (const old of this.preview.getTracks()) {
+			this.preview.removeTrack(old);
+		}
+		this.preview = new MediaStream(track === null ? [] : [track]);
+		if (!this.covered) {
+			this.publisher.set("pupils", track);
+		}
+		this.tellDevices();
+	}
+
+	/** @param {MediaStreamTrack | null} track */
+	heard(track) {
+		this.meter.watch(track);
+		this.publisher.set("voice", track);
+		this.tellDevices();
+	}
+
+	tellDevices() {
+		const lacks = (/** @type {string} */ s) => s === "missing" || s === "busy" || s === "blocked";
+		void this.client
+			.request("devices", {
+				cam: this.camera.state === "on" && !this.covered,
+				mic: this.microphone.state === "on",
+				camMissing: lacks(this.camera.state),
+				micMissing: lacks(this.microphone.state),
+			})
+			.catch(() => {});
+	}
+
+	/** Black pictures instead of the camera's, whose light goes out; the sound stays as it was. @param {boolean} on */
+	cover(on) {
+		if (this.covered === on) {
+			return;
+		}
+		this.covered = on;
+		if (on) {
+			this.black = new Black();
+			this.publisher.set("pupils", this.black.track);
+			this.camera.stop();
+		} else {
+			this.black?.stop();
+			this.black = null;
+			this.publisher.set("pupils", null);
+		}
+		this.tellDevices();
+		this.render();
+	}
+
+	/** Held at the screen: the room decides, the box is told. */
+	toggleCover() {
+		if (this.microphone.state === "off" && this.camera.state === "off" && !this.covered) {
+			return; // nothing is filmed
+		}
+		this.cover(!this.covered);
+		this.coveredAtBox = this.covered;
+		void this.client.request("room.cover", { covered: this.covered }).catch(() => {});
+	}
+
+	hand() {
+		const f = this.facts();
+		this.view.calledAt = performance.now();
+		const does = hand(f, this.memory);
+		const since = f.lesson?.floor.find((h) => h.room === f.me)?.since ?? 0;
+		if (does === "done" && f.now - since < doneAfter) {
+			return;
+		}
+		const request = { raise: "hand.raise", lower: "hand.lower", done: "floor.done", "": "" }[does];
+		if (request !== "") {
+			void this.client.request(/** @type {"hand.raise" | "hand.lower" | "floor.done"} */ (request), {}).catch(() => {});
+		}
+	}
+
+	/** @param {number} step */
+	changeVolume(step) {
+		this.sound.set(this.sound.volume + step);
+		this.info.volume(this.sound.volume);
+		void this.client.request("room.volume", { volume: this.sound.volume }).catch(() => {});
+	}
+
+	/** What was checked before the lesson. @param {import("./class-state.js").Facts} f */
+	checks(f) {
+		const settled = (/** @type {string} */ s) => s !== "off" && s !== "opening";
+		return [
+			...(settled(f.camera) ? [{ name: "camera", ok: f.camera === "on" }] : []),
+			...(settled(f.microphone) ? [{ name: "microphone", ok: f.microphone === "on" }] : []),
+			{ name: "network", ok: f.status === "open" && (f.room?.uplink?.up ?? true) },
+		];
+	}
+
+	/** Between lessons the screen goes black after a while. @param {boolean} idle */
+	rest(idle) {
+		if (!idle) {
+			this.restingSince = performance.now();
+		}
+		element("dark").hidden = !idle || performance.now() - this.restingSince < darkAfter;
+	}
+
+	/** Any key, any touch. */
+	any() {
+		this.sound.unblock();
+		this.meter.resume();
+		this.restingSince = performance.now();
+		this.view.calledAt = performance.now();
+		element("dark").hidden = true;
+	}
+
+	/** Once a second: what has come, and what the box is told of it. */
+	async measure() {
+		await this.receiver.measure();
+		const c = this.receiver.counter;
+		if (c.packets - this.packets > fewPackets) {
+			this.dataAt = this.client.now();
+		}
+		this.packets = c.packets;
+		if (this.receiver.allowed && this.client.status === "open") {
+			await this.client.request("stats", c.message(this.meter.level())).catch(() => {});
+		}
+	}
+
+	run() {
+		listen({
+			hand: () => this.hand(),
+			cover: () => this.toggleCover(),
+			info: () => this.info.show(this.facts(), this.memory),
+			volume: (step) => this.changeVolume(step),
+			type: (e) => this.form.key(e),
+			any: () => this.any(),
+			ring: (part) => this.info.ring(part),
+		});
+		setInterval(() => this.render(), tick);
+		setInterval(() => void this.measure().catch(() => {}), 1000);
+		addEventListener("pagehide", () => this.client.close());
+		addEventListener("pageshow", (e) => e.persisted && location.reload());
+		document.addEventListener("visibilitychange", () => void awake());
+		void awake();
+		this.client.open();
+	}
+}
+
+async function awake() {
+	try {
+		await navigator.wakeLock?.request("screen");
+	} catch {
+		// not allowed here: the kiosk's own settings keep the screen on
+	}
+}

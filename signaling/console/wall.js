@@ -1,0 +1,82 @@
+// The wall screen of a classroom: it waits for the room's lesson, enters it by itself, and comes back after every outage.
+
+import { Wall } from "./class-room.js";
+import { View } from "./class-view.js";
+import { load, say } from "./text.js";
+
+const query = new URLSearchParams(location.search);
+
+/** Trades the token in the address for a cookie and takes it out of the address. */
+async function signIn() {
+	const token = new URLSearchParams(location.hash.slice(1)).get("token");
+	if (token === null) {
+		return;
+	}
+	history.replaceState(null, "", location.pathname + location.search);
+	for (let tries = 0; tries < 5; tries++) {
+		try {
+			const answer = await fetch("/api/v1/session", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token }) });
+			if (answer.status < 500) {
+				return;
+			}
+		} catch {
+			// the box is restarting
+		}
+		await new Promise((done) => setTimeout(done, 500));
+	}
+}
+
+/** The box may be restarting just now. */
+async function untilLoaded() {
+	for (;;) {
+		try {
+			return await load();
+		} catch {
+			await new Promise((done) => setTimeout(done, 500));
+		}
+	}
+}
+
+async function main() {
+	const scale = Number(query.get("scale"));
+	if (scale >= 1 && scale <= 1.5) {
+		document.documentElement.style.setProperty("--s", String(scale));
+	}
+	document.body.classList.toggle("handleft", query.get("hand") === "left");
+	const words = await untilLoaded();
+	document.title = say(words, "shared.page.class");
+	if (document.documentElement.dataset.demoStates !== undefined && query.has("state")) {
+		const { demonstrate } = await import("./class-demo.js");
+		demonstrate(new View(words), query);
+		return;
+	}
+	await signIn();
+	const wall = new Wall(words);
+	/** For tests, to read only: what the page shows and what it has received since it was opened. */
+	Object.defineProperty(window, "tongke", {
+		value: Object.freeze({
+			get state() {
+				return wall.memory.key;
+			},
+			get frames() {
+				return { teacher: wall.receiver.counter.teacherFrames, board: wall.receiver.counter.boardFrames };
+			},
+			get audio() {
+				const c = wall.receiver.counter;
+				return { concealed: c.concealed - c.silentConcealed, total: c.total };
+			},
+			get sessions() {
+				return wall.receiver.generation;
+			},
+			get facts() {
+				return wall.facts();
+			},
+			get table() {
+				return wall.receiver.table;
+			},
+		}),
+	});
+	wall.run();
+}
+
+void main();
