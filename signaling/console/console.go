@@ -87,6 +87,13 @@ func New(o Options) (http.Handler, error) {
 	mux.HandleFunc("GET /{$}", pages["home.html"].serve)
 	mux.HandleFunc("GET /assist", pages["assist.html"].serve)
 	mux.HandleFunc("GET /class", pages["wall.html"].serve)
+	mux.HandleFunc("GET /teach/{lesson}", func(w http.ResponseWriter, r *http.Request) {
+		if !lessonID.MatchString(r.PathValue("lesson")) {
+			notFound(w)
+			return
+		}
+		pages["teach.html"].serve(w, r)
+	})
 	mux.HandleFunc("GET /class/{lesson}", func(w http.ResponseWriter, r *http.Request) {
 		if !lessonID.MatchString(r.PathValue("lesson")) {
 			notFound(w)

@@ -59,7 +59,8 @@ func TestPages(t *testing.T) {
 		{"GET", "/console/class.html", 404, ""},
 		{"GET", "/console/console.go", 404, ""},
 		{"GET", "/console/", 404, ""},
-		{"GET", "/teach/music-3", 404, ""},
+		{"GET", "/teach/music-3", 200, "text/html; charset=utf-8"},
+		{"GET", "/teach/Music_3", 404, ""},
 	} {
 		w := get(h, c.method, c.target)
 		if w.Code != c.code {

@@ -1,0 +1,144 @@
+// Every state of the teacher's page without a box: for screenshots and for people who judge them. Only where the daemon runs with
+// --demo-states. The page is the real one; the box at the other end of its connection is played.
+
+import { Client } from "./protocol.js";
+import { Desk } from "./teach-desk.js";
+import { say } from "./text.js";
+
+/** @typedef {import("./text.js").Words} Words */
+
+const minute = 60000;
+
+/** What differs for a room. @type {Record<string, unknown>[]} */
+const mix = [
+	{},
+	{ hand: -8000, handOrder: 1 },
+	{ word: "smaller", step: "small" },
+	{ state: "absent", word: "absent", cam: false, lastSeen: -120 * minute },
+	{ covered: true, cam: false },
+	{ hand: -3000, handOrder: 2, word: "choppy" },
+	{ state: "lost", word: "offline", since: -12000 },
+	{ word: "hard" },
+	{ camMissing: true, cam: false },
+	{ word: "unknown" },
+	{ state: "absent", word: "absent", cam: false },
+];
+
+/**
+ * What is played: the lesson's fields, the first rooms' fields, what hello is refused with.
+ * @typedef {{lesson?: Record<string, unknown>, rooms?: Record<string, unknown>[], refuse?: string, failed?: string, remote?: boolean, page?: (d: Desk) => void}} State
+ */
+
+/** @type {Record<string, State>} */
+const states = {
+	opening: { refuse: "silent" },
+	elsewhere: { refuse: "lesson-elsewhere" },
+	refused: { refuse: "forbidden" },
+	before: { lesson: { state: "waiting" }, rooms: [{}, { state: "ready" }, {}, { state: "absent", word: "absent", lastSeen: -120 * minute }] },
+	live: {},
+	floor: { lesson: { floor: [0] } },
+	two: { lesson: { floor: [0, 1] } },
+	quiet: { lesson: { floor: [0] }, rooms: [{ quiet: true }, ...mix.slice(1)] },
+	notes: { lesson: { notes: true } },
+	bell: { lesson: { state: "over" } },
+	away: { page: (d) => d.client.lost(/** @type {any} */ (d.client.socket)) },
+	failed: { page: (d) => (d.failed = { key: "failed", until: Infinity }) },
+	stopped: { page: (d) => (d.studio.board.stopped = true) },
+	monitor: { page: (d) => (d.studio.board.monitor = true) },
+	muted: { page: (d) => d.studio.mute(true), lesson: { muted: true } },
+	blocked: { page: (d) => (d.studio.camera.become = () => (d.studio.camera.state = "blocked")) },
+	end: { page: (d) => setTimeout(() => void d.end(), 500) },
+	keys: { page: (d) => d.dialogs.keys() },
+	phone: { page: (d) => d.dialogs.phone("https://tongke.example") },
+	write: { page: (d) => d.lesson && d.dialogs.compose(d.lesson, "") },
+	remote: { remote: true },
+	ended: { lesson: { state: "ended" } },
+};
+
+/** @param {State} s @param {number} n @param {Words} words */
+function lesson(s, n, words) {
+	const now = Date.now();
+	const names = say(words, "teach.demo.names").split(" ");
+	const rooms = names.slice(0, n).map((name, i) => {
+		const more = { ...(s.rooms ?? mix)[i] };
+		for (const k of ["hand", "lastSeen", "since"]) {
+			if (typeof more[k] === "number") {
+				more[k] = now + Number(more[k]);
+			}
+		}
+		return {
+			room: `r${i}`, campus: `r${i}`, name, box: `b${i}`, state: "live", since: now - 10 * minute, word: "hears", wordSince: now - minute, covered: false, cam: true, mic: true,
+			camMissing: false, micMissing: false, level: 55, quiet: false, muted: false, phones: 1, step: "full", ...more,
+		};
+	});
+	const { notes, floor, muted, ...more } = s.lesson ?? {};
+	return {
+		type: "lesson", id: "demo", epoch: 1, rev: 1, stale: false, title: say(words, "teach.demo.title"), mode: "same", state: "live", start: now - 13 * minute, end: now + 27 * minute,
+		startedAt: now - 751000, extended: 0, ownerBox: "core", record: "off", scope: "teacher+board", kept: false, layout: "lecture", music: false, mirror: false, closed: false,
+		lead: { session: "s", room: "core", online: true, since: now }, master: { room: "core", name: "core" },
+		sources: { board: true, teacher: true, pupils: false, voice: true, muted: muted === true }, rooms,
+		floor: Array.isArray(floor) ? floor.filter((i) => i < n).map((i, k) => ({ room: `r${i}`, since: now - 14000, second: k > 0 })) : [],
+		notes: notes ? [{ id: 1, from: "assistant", room: "r0", kind: "phrase", code: "board", at: now - 2000, seen: false }, { id: 2, from: "teacher", room: "", kind: "text", text: say(words, "teach.demo.text"), at: now - 60000, seen: true }] : [],
+		...more,
+	};
+}
+
+/** The box that is played. */
+class Played {
+	/** @param {State} s @param {number} n @param {Words} words */
+	constructor(s, n, words) {
+		this.s = s;
+		this.n = n;
+		this.words = words;
+		/** @type {((e: any) => void) | null} */
+		this.onopen = null;
+		/** @type {((e: {data: any}) => void) | null} */
+		this.onmessage = null;
+		/** @type {((e: {code: number}) => void) | null} */
+		this.onclose = null;
+		setTimeout(() => this.onopen?.({}), 0);
+	}
+
+	/** @param {string} data */
+	send(data) {
+		const m = JSON.parse(data);
+		const say = (/** @type {object} */ answer) => setTimeout(() => this.onmessage?.({ data: JSON.stringify(answer) }), 0);
+		if (m.type === "hello" && this.s.refuse) {
+			if (this.s.refuse !== "silent") {
+				say({ type: "error", re: m.id, code: this.s.refuse, message: "" });
+			}
+		} else if (m.type === "hello") {
+			say({ type: "ok", re: m.id, session: "s", resume: "r", role: "teacher", room: "core", roomName: "core", box: { id: "core", name: "core" }, now: Date.now() });
+			say(lesson(this.s, this.n, this.words));
+		} else if (m.type.startsWith("media.")) {
+			say({ type: "error", re: m.id, code: "internal", message: "" });
+		} else {
+			say({ type: "ok", re: m.id });
+		}
+	}
+
+	close() {}
+}
+
+/**
+ * Shows one state: ?state=, with ?n= campuses.
+ * @param {Words} words
+ * @param {URLSearchParams} query
+ */
+export function demonstrate(words, query) {
+	const s = states[query.get("state") ?? ""] ?? {};
+	const n = Number(query.get("n") ?? 5);
+	const wish = { remote: s.remote === true, take: false };
+	const client = new Client({ url: "demo", hello: () => ({ page: "teach" }), socket: () => new Played(s, n, words) });
+	const desk = new Desk(words, client, wish, "demo");
+	Object.defineProperty(window, "tongkeStates", { value: Object.keys(states) });
+	desk.begin();
+	client.open();
+	let once = false;
+	client.on("lesson", () => {
+		if (!once) {
+			once = true;
+			setTimeout(() => s.page?.(desk), 300);
+		}
+	});
+}

@@ -1,0 +1,372 @@
+// The teacher's desk: what is known of the lesson, what the teacher does, and drawing both. The parts of the page have files of their own.
+
+import { ask, by, dialog, fill, link } from "./home-dom.js";
+import { Receiver } from "./receive.js";
+import { Sound } from "./class-sound.js";
+import { Alerts } from "./teach-alerts.js";
+import { Before } from "./teach-before.js";
+import { Dialogs } from "./teach-dialogs.js";
+import { Drawing } from "./teach-draw.js";
+import { listen } from "./teach-keys.js";
+import { Notes } from "./teach-notes.js";
+import { layouts, more } from "./teach-menus.js";
+import { busy, closeMenu, sure } from "./teach-parts.js";
+import { SmallWindow } from "./teach-pip.js";
+import { Studio } from "./teach-studio.js";
+import { Tiles } from "./teach-tiles.js";
+import { Topbar } from "./teach-topbar.js";
+import { firstHand, members, nextLayout, present, tap, teaching } from "./teach-view.js";
+import { language, say } from "./text.js";
+
+/** @typedef {import("./protocol.js").Client} Client */
+/** @typedef {import("./messages.js").Lesson} Lesson */
+/** @typedef {import("./messages.js").Requests} Requests */
+/** @typedef {import("./text.js").Words} Words */
+/** @typedef {"opening" | "elsewhere" | "refused" | "before" | "in" | "after"} Phase */
+
+const beat = 200; // ms between two looks at the microphone and the clock
+const failedFor = 5000; // ms that the page says that something was not done
+const patience = 30000; // ms after the bell's question: silence means five more minutes
+const signOutAfter = 600000; // ms after the lesson
+
+export class Desk {
+	/**
+	 * @param {Words} words
+	 * @param {Client} client
+	 * @param {{remote: boolean, take: boolean}} wish what the next hello asks for
+	 * @param {string} user
+	 */
+	constructor(words, client, wish, user) {
+		this.words = words;
+		this.client = client;
+		this.wish = wish;
+		this.user = user;
+		/** @type {Lesson | null} */
+		this.lesson = null;
+		/** @type {Record<string, number>} */
+		this.levels = {};
+		this.lessonAt = 0; // when the box last said something of the lesson
+		this.big = ""; // the room whose picture is enlarged
+		this.muting = 0; // requests about the own microphone that wait for an answer
+		this.failed = { key: "", until: 0 };
+		this.bellAt = 0;
+		this.told = { cam: "", music: false };
+		this.phoneBase = "";
+		this.alerts = new Alerts();
+		this.studio = new Studio(client, () => this.draw());
+		this.receiver = new Receiver(client, () => {
+			this.sound.bind(this.receiver.table, (s) => this.receiver.stream(s));
+			this.draw();
+		});
+		this.sound = new Sound(new Audio());
+		const call = (/** @type {string} */ room, /** @type {boolean} */ second) => this.call(room, second);
+		const acts = { call, more: (/** @type {string} */ room, /** @type {HTMLElement} */ at) => more(this, room, at), seen: (/** @type {number} */ note) => this.ask("note.seen", { note }) };
+		this.topbar = new Topbar(words, { call: (room) => call(room, false), act: (a) => this.act(a) });
+		this.tiles = new Tiles(by("tiles"), words, acts);
+		this.drawing = new Drawing(this);
+		this.before = new Before(words, this.studio, { start: () => this.ask("lesson.start", {}), music: (music) => this.ask("lesson.set", { music }) });
+		this.notes = new Notes(words, (note) => this.ask("note.seen", { note }));
+		this.dialogs = new Dialogs(words, (text, room) => this.ask("note.text", room === "" ? { text } : { text, room }));
+		this.small = new SmallWindow(words, acts, this.topbar, { mute: () => this.mute(), opened: (d) => this.keys(d) });
+	}
+
+	begin() {
+		fill(this.words, document);
+		by("music-label").title = say(this.words, "teach.music.about");
+		for (const a of document.querySelectorAll("a.language")) {
+			a.setAttribute("href", language === "en" ? location.pathname : "?lang=en");
+		}
+		by("home").setAttribute("href", link("/"));
+		this.press();
+		this.keys(document);
+		this.client.on("status", () => this.changed());
+		this.client.on("lesson", (l) => this.take(l));
+		this.client.on("level", (e) => {
+			this.levels = e.rooms;
+			this.lessonAt = this.client.now();
+		});
+		this.client.on("room", (e) => (this.phoneBase = e.assist ? new URL(e.assist.url, location.href).origin : ""));
+		setInterval(() => this.beat(), beat);
+		setInterval(() => void this.measure(), 1000);
+		document.addEventListener("pointerdown", () => this.gesture());
+		this.draw();
+	}
+
+	/** Browsers open sound only after one. */
+	gesture() {
+		this.studio.meter.resume();
+		this.sound.unblock();
+	}
+
+	press() {
+		const on = (/** @type {string} */ id, /** @type {() => void} */ f) =>
+			by(id).addEventListener("click", (e) => {
+				if (e.detail > 0) {
+					by(id).blur(); // after a press by hand the keys belong to the page
+				}
+				f();
+			});
+		on("end", () => void this.end());
+		on("mute", () => this.mute());
+		on("share", () => this.share());
+		on("layout", () => layouts(this));
+		on("small", () => this.lesson && void this.small.open(this.lesson).catch(() => {}));
+		on("phone", () => this.dialogs.phone(this.phoneBase));
+		on("compose", () => this.lesson && this.dialogs.compose(this.lesson, ""));
+		on("help", () => this.dialogs.keys());
+		on("close-big", () => this.enlarge(""));
+	}
+
+	/** @param {Document} where */
+	keys(where) {
+		listen(where, () => this.phase() !== "in" || busy(), {
+			call: (n, second) => {
+				const r = this.lesson ? members(this.lesson)[n] : undefined;
+				if (r) {
+					this.call(r.room, second);
+				}
+			},
+			first: () => {
+				const r = firstHand(this.lesson);
+				if (r) {
+					this.call(r.room, false);
+				}
+			},
+			release: () => {
+				if (this.big !== "") {
+					this.enlarge("");
+				} else if (teaching(this.lesson) && this.lesson && this.lesson.floor.length > 0) {
+					this.ask("floor.release", {});
+				}
+			},
+			mute: () => this.mute(),
+			share: () => this.share(),
+			layout: () => this.lesson && this.ask("lesson.set", { layout: nextLayout(this.lesson.layout) }),
+			help: () => this.dialogs.keys(),
+		});
+	}
+
+	/** Where the teacher stands with this lesson. @returns {Phase} */
+	phase() {
+		const { status, code } = this.client;
+		if ((status === "refused" && code === "lesson-elsewhere") || (status === "closed" && code === "taken-over")) {
+			return "elsewhere";
+		}
+		if (this.lesson?.state === "ended" || (status === "closed" && code === "ended")) {
+			return "after";
+		}
+		if (status === "refused" || (status === "closed" && code !== "")) {
+			return "refused";
+		}
+		if (this.lesson === null) {
+			return "opening";
+		}
+		return this.wish.remote || teaching(this.lesson) ? "in" : "before";
+	}
+
+	changed() {
+		const { status, code } = this.client;
+		if (status === "open") {
+			this.wish.take = false; // once: after a loss the lesson is not taken from whoever has it then
+		}
+		if (status === "refused" && code === "version") {
+			location.reload();
+		}
+		const phase = this.phase();
+		if (phase === "elsewhere" || phase === "after" || (phase === "refused" && status === "closed")) {
+			this.studio.end();
+			this.receiver.stop();
+			this.small.close();
+		} else if (status === "open" && !this.wish.remote) {
+			void this.studio.begin(this.user);
+			this.receiver.start();
+			this.told.cam = "";
+		}
+		this.draw();
+	}
+
+	/** @param {Lesson} l */
+	take(l) {
+		const former = this.lesson;
+		this.lesson = l;
+		this.lessonAt = this.client.now();
+		if (l.state === "over" && former?.state !== "over") {
+			this.bellAt = this.lessonAt;
+		}
+		if (this.muting === 0 && !this.wish.remote && this.studio.muted !== l.sources.muted) {
+			this.studio.mute(l.sources.muted); // somebody pressed it on the phone
+		}
+		if (!this.wish.remote) {
+			if (!this.told.music && this.studio.open) {
+				this.told.music = true; // what this teacher chose the last time
+				if (this.studio.choices.music && !l.music && !teaching(l)) {
+					this.ask("lesson.set", { music: true });
+				}
+			}
+			this.studio.lesson(l.music || (!teaching(l) && this.studio.choices.music), l.floor.length > 0);
+			this.studio.send(teaching(l));
+		}
+		if (l.state === "ended" && former?.state !== "ended") {
+			this.over();
+		}
+		if (this.phase() === "after") {
+			this.changed();
+		}
+		this.draw();
+	}
+
+	over() {
+		closeMenu();
+		for (const d of document.querySelectorAll("dialog[open]")) {
+			/** @type {HTMLDialogElement} */ (d).close();
+		}
+		if (!this.wish.remote) {
+			setTimeout(() => void ask("DELETE", "/session").then(() => location.replace(link("/"))), signOutAfter);
+		}
+	}
+
+	beat() {
+		const now = this.client.now();
+		if (this.studio.open) {
+			this.studio.listen(now);
+			const devices = JSON.stringify(this.studio.devices);
+			if (devices !== this.told.cam && this.client.status === "open") {
+				this.told.cam = devices;
+				void this.client.request("devices", this.studio.devices).catch(() => (this.told.cam = ""));
+			}
+		}
+		const l = this.lesson;
+		if (l?.state === "over" && !this.wish.remote && this.bellAt > 0 && now - this.bellAt > patience && l.extended < 2) {
+			this.bellAt = 0;
+			this.ask("lesson.extend", {});
+		}
+		this.draw();
+	}
+
+	async measure() {
+		if (this.wish.remote || this.client.status !== "open" || this.receiver.pc === null) {
+			return;
+		}
+		await this.receiver.measure();
+		await this.client.request("stats", this.receiver.counter.message(this.studio.muted ? 0 : this.studio.level)).catch(() => {});
+	}
+
+	/**
+	 * Asks the box, and says so when it was not done.
+	 * @template {keyof Requests} K
+	 * @param {K} type
+	 * @param {Requests[K]} fields
+	 * @returns {Promise<boolean>}
+	 */
+	async ask(type, fields) {
+		try {
+			await this.client.request(type, fields);
+			return true;
+		} catch (e) {
+			const code = e instanceof Error && "code" in e ? e.code : "";
+			this.failed = { key: code === "recording-not-available" ? "norecord" : "failed", until: this.client.now() + failedFor };
+			this.draw();
+			return false;
+		}
+	}
+
+	/** @param {string} room @param {boolean} second */
+	call(room, second) {
+		const does = this.lesson ? tap(this.lesson, room, second) : null;
+		if (does !== null) {
+			void this.ask(does.type, /** @type {any} */ (does.fields));
+		}
+	}
+
+	mute() {
+		const l = this.lesson;
+		if (l === null) {
+			return;
+		}
+		const muted = !(this.wish.remote ? l.sources.muted : this.studio.muted);
+		if (!this.wish.remote) {
+			this.studio.mute(muted);
+		}
+		this.muting++;
+		void this.ask("self.mute", { muted }).then(() => this.muting--);
+	}
+
+	share() {
+		const { board } = this.studio;
+		if (this.wish.remote) {
+			return;
+		}
+		if (board.track !== null) {
+			board.stop();
+			return;
+		}
+		if (board.choice === "none") {
+			board.choice = "window";
+		}
+		void board.start();
+	}
+
+	/** @param {string} room "" for the board again */
+	enlarge(room) {
+		this.big = room;
+		this.draw();
+	}
+
+	async end() {
+		const l = this.lesson;
+		if (l === null || dialog("sure").open) {
+			return;
+		}
+		const count = present(l).length;
+		const key = count === 0 ? "teach.end.sure.none" : count === 1 ? "teach.end.sure.one" : "teach.end.sure";
+		if (await sure(say(this.words, key, { count }), say(this.words, "teach.end"), say(this.words, "teach.end.no"))) {
+			void this.ask("lesson.end", { confirm: true });
+		}
+	}
+
+	/** What the sentence at the top offers. @param {import("./teach-alerts.js").Act} a */
+	act(a) {
+		const { studio } = this;
+		switch (a) {
+			case "retry":
+				void studio.camera.reopen();
+				void studio.clean.reopen();
+				break;
+			case "unmute":
+				this.mute();
+				break;
+			case "window":
+				studio.board.choice = "window";
+				void studio.board.start();
+				break;
+			case "share":
+				void studio.board.start();
+				break;
+			case "dismiss":
+				studio.board.dismiss();
+				break;
+			case "end":
+				void this.ask("lesson.end", { confirm: true }); // the sentence was the question
+				break;
+			case "extend":
+				void this.ask("lesson.extend", {});
+				break;
+			case "sound":
+				this.gesture();
+				break;
+			case "take":
+				this.enter({ remote: false, take: true });
+		}
+	}
+
+	/** Comes into the lesson anew. @param {{remote: boolean, take: boolean}} wish */
+	enter(wish) {
+		Object.assign(this.wish, wish);
+		this.client.resume = "";
+		this.client.open();
+	}
+
+	draw() {
+		this.drawing.draw();
+	}
+}

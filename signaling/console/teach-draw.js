@@ -1,0 +1,186 @@
+// Draws the desk from what it knows. It keeps no state but what is on the screen.
+
+import { by, el } from "./home-dom.js";
+import { show } from "./receive.js";
+import { button, refill, write } from "./teach-parts.js";
+import { SmallWindow } from "./teach-pip.js";
+import { Board } from "./teach-sharing.js";
+import { teaching, tiles } from "./teach-view.js";
+import { say } from "./text.js";
+
+/** @typedef {import("./teach-desk.js").Desk} Desk */
+/** @typedef {import("./teach-desk.js").Phase} Phase */
+/** @typedef {import("./messages.js").Lesson} Lesson */
+
+const narrow = 700; // px: a phone
+const wide = 1600; // px: room for pictures of eleven
+const fresh = 5000; // ms
+const bars = 8;
+
+const refusals = ["unknown-lesson", "forbidden", "room-taken", "removed", "closed", "full", "wrong-state"];
+
+export class Drawing {
+	/** @param {Desk} desk */
+	constructor(desk) {
+		this.desk = desk;
+		/** @type {WeakMap<MediaStreamTrack, MediaStream>} */
+		this.streams = new WeakMap();
+		/** @type {WakeLockSentinel | null} */
+		this.awake = null;
+		this.waking = false;
+	}
+
+	draw() {
+		const { desk } = this;
+		const phase = desk.phase();
+		const now = desk.client.now();
+		const l = desk.lesson;
+		document.body.dataset.phase = phase;
+		document.body.classList.toggle("remote", desk.wish.remote);
+		for (const id of ["before", "lesson", "after"]) {
+			by(id).hidden = id !== (phase === "in" ? "lesson" : phase);
+		}
+		by("opening").hidden = phase === "before" || phase === "in" || phase === "after";
+		const chosen = this.alert(phase, now);
+		desk.topbar.draw({
+			now, lesson: l, remote: desk.wish.remote, connected: desk.client.status === "open", fresh: now - Math.max(desk.lessonAt, desk.client.heard + desk.client.offset) < fresh,
+			camera: desk.studio.camera.state === "on", microphone: !desk.studio.muted, alert: chosen.alert, faded: chosen.faded,
+		});
+		this.keepAwake(phase === "in" && teaching(l));
+		if (phase === "before" && l) {
+			desk.before.draw(l, now);
+			desk.before.meter(now);
+			this.screen("mirror", desk.studio.camera.track, "teach.preview.camera");
+			this.screen("slides", desk.studio.board.track, "teach.preview.board");
+		} else if (phase === "in" && l) {
+			this.lesson(l, now);
+		} else if (phase === "after") {
+			const ms = l?.startedAt ? (l.endedAt ?? now) - l.startedAt : 0;
+			write(by("lasted"), ms > 0 ? say(desk.words, "teach.lasted", { minutes: Math.floor(ms / 60000), seconds: Math.floor((ms % 60000) / 1000) }) : "");
+		} else {
+			this.door(phase);
+		}
+	}
+
+	/** @param {Phase} phase @param {number} now */
+	alert(phase, now) {
+		const { desk } = this;
+		const { studio, client } = desk;
+		const chosen = desk.alerts.choose({
+			now, remote: desk.wish.remote, status: client.status, statusSince: client.since + client.offset, lesson: desk.lesson, camera: studio.camera.state, microphone: studio.clean.state,
+			muted: studio.open && studio.muted, speech: studio.speaks(now), silence: !studio.noise, clipped: studio.clips, stopped: studio.board.stopped,
+			monitor: studio.board.monitor, shareFailed: studio.board.failed, slow: studio.slow, soundBlocked: desk.sound.blocked, failed: now < desk.failed.until ? desk.failed.key : "",
+		});
+		const host = document.querySelector(`#${phase === "in" ? "lesson" : "before"} .message`);
+		if (host instanceof HTMLElement && (phase === "in" || phase === "before")) {
+			desk.topbar.sentence(host, chosen.faded ? null : chosen.alert);
+		}
+		return chosen;
+	}
+
+	/** Not in the lesson: why, and what can be done. @param {Phase} phase */
+	door(phase) {
+		const { desk } = this;
+		const { code } = desk.client;
+		const key = phase === "elsewhere" ? "teach.elsewhere" : phase === "opening" ? "teach.opening" : `teach.refused.${refusals.includes(code) ? code : code === "owner-away" ? "away" : "other"}`;
+		write(by("sentence"), say(desk.words, key));
+		refill(by("ways"), phase, () => {
+			const w = (/** @type {string} */ k) => say(desk.words, k);
+			switch (phase) {
+				case "elsewhere":
+					return [
+						button({ class: "primary" }, () => desk.enter({ remote: false, take: true }), w("teach.take")),
+						button({}, () => desk.enter({ remote: true, take: false }), w("teach.watch")),
+					];
+				case "refused":
+					return [button({ class: "primary" }, () => desk.enter({ remote: desk.wish.remote, take: false }), w("teach.again")), el("a", { href: by("home").getAttribute("href") ?? "/" }, w("teach.home"))];
+			}
+			return [];
+		});
+	}
+
+	/** @param {Lesson} l @param {number} now */
+	lesson(l, now) {
+		const { desk } = this;
+		const all = tiles(l, now, desk.levels);
+		const rows = desk.wish.remote || innerWidth < narrow;
+		const lines = rows || (all.length > 6 && innerWidth < wide);
+		by("tiles").classList.toggle("lines", lines);
+		const bubble = (/** @type {string} */ room) => desk.notes.bubble(l, room, now);
+		desk.tiles.draw(all, (room) => this.picture(room), bubble, rows);
+		desk.small.draw(all, l, now, desk.wish.remote ? l.sources.muted : desk.studio.muted, bubble);
+		desk.notes.draw(l);
+		this.stage(l);
+		this.tools(l);
+	}
+
+	/** The picture of a room. @param {string} room */
+	picture(room) {
+		const { receiver } = this.desk;
+		const slot = receiver.table.find((s) => s.kind === "video" && s.source === "pupils" && s.room === room && !s.reason);
+		return slot ? { stream: receiver.stream(slot), key: `${receiver.generation} ${slot.mid} ${room}` } : { stream: null, key: "" };
+	}
+
+	/** What the rooms see, or one room enlarged. @param {Lesson} l */
+	stage(l) {
+		const { desk } = this;
+		const { studio } = desk;
+		by("stage").hidden = desk.wish.remote;
+		const big = desk.big === "" ? undefined : l.rooms.find((r) => r.room === desk.big);
+		by("close-big").hidden = big === undefined;
+		const board = studio.board.track;
+		by("preview").classList.toggle("mirrored", big === undefined && board === null);
+		if (big) {
+			const p = this.picture(big.room);
+			show(by("preview"), p.stream, p.key, big.name);
+			this.screen("inset", null, "");
+			write(by("caption"), big.name);
+			return;
+		}
+		this.screen("preview", board ?? studio.camera.track, board ? "teach.preview.board" : "teach.preview.camera");
+		this.screen("inset", board ? studio.camera.track : null, "teach.preview.camera");
+		write(by("caption"), say(desk.words, board ? "teach.caption.board" : studio.camera.track ? "teach.caption.camera" : "teach.caption.none"));
+	}
+
+	/** @param {string} id @param {MediaStreamTrack | null} track @param {string} label */
+	screen(id, track, label) {
+		let stream = null;
+		if (track !== null) {
+			stream = this.streams.get(track) ?? new MediaStream([track]);
+			this.streams.set(track, stream);
+		}
+		show(by(id), stream, track?.id ?? "", say(this.desk.words, label));
+		by(id).classList.toggle("empty", track === null);
+	}
+
+	/** @param {Lesson} l */
+	tools(l) {
+		const { desk } = this;
+		const { studio, words } = desk;
+		const remote = desk.wish.remote;
+		const muted = remote ? l.sources.muted : studio.muted;
+		write(by("mute"), say(words, muted ? "teach.unmute" : "teach.mute"));
+		by("mute").classList.toggle("on", muted);
+		const lit = muted ? 0 : Math.round((studio.level / 100) * bars);
+		refill(by("mine"), String(lit), () => Array.from({ length: bars }, (_, i) => el("i", { class: i < lit ? "lit" : "" })));
+		by("share").hidden = remote || (studio.board.asks && !Board.shares);
+		write(by("share"), say(words, studio.board.track ? "teach.share.stop" : "teach.share"));
+		write(by("layout"), `${say(words, "teach.layout")} ▾`);
+		by("small").hidden = remote || !SmallWindow.possible;
+		by("phone").hidden = remote || SmallWindow.possible;
+	}
+
+	/** The screen stays on while a lesson is taught. @param {boolean} on */
+	keepAwake(on) {
+		if (!on) {
+			void this.awake?.release();
+			this.awake = null;
+		} else if ((this.awake === null || this.awake.released) && !this.waking && document.visibilityState === "visible" && "wakeLock" in navigator) {
+			this.waking = true;
+			navigator.wakeLock.request("screen").then((lock) => {
+				this.awake = lock;
+				this.waking = false;
+			}, () => setTimeout(() => (this.waking = false), 10000));
+		}
+	}
+}

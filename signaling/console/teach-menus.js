@@ -1,0 +1,65 @@
+// The two menus of the desk: how rooms show the lesson, and what can be done with one campus.
+
+import { by } from "./home-dom.js";
+import { menu, sure } from "./teach-parts.js";
+import { teaching } from "./teach-view.js";
+import { say } from "./text.js";
+
+/** @typedef {import("./teach-desk.js").Desk} Desk */
+/** @typedef {import("./messages.js").Layout} Layout */
+
+/** @type {Layout[]} */
+const all = ["lecture", "board", "all"];
+
+/** What holds for all rooms. @param {Desk} desk */
+export function layouts(desk) {
+	const l = desk.lesson;
+	if (l === null) {
+		return;
+	}
+	const w = (/** @type {string} */ key) => say(desk.words, key);
+	const set = (/** @type {import("./messages.js").Requests["lesson.set"]} */ fields) => () => void desk.ask("lesson.set", fields);
+	const { studio } = desk;
+	menu(by("layout"), w("teach.layout"), [
+		...all.map((layout) => ({ text: w(`teach.layout.${layout}`), checked: l.layout === layout, radio: true, act: set({ layout }) })),
+		{ text: w("teach.layout.mirror"), checked: l.mirror, act: set({ mirror: !l.mirror }) },
+		{ text: w("teach.music"), checked: l.music, note: w("teach.music.about"), act: set({ music: !l.music }) },
+		...(desk.wish.remote ? [] : [{ text: w("teach.pupils"), checked: studio.choices.withPupils, act: () => studio.choose({ withPupils: !studio.choices.withPupils }) }]),
+		{ text: w("teach.layout.closed"), checked: l.closed, act: set({ closed: !l.closed }) },
+	]);
+}
+
+/**
+ * One campus.
+ * @param {Desk} desk
+ * @param {string} room
+ * @param {HTMLElement} at
+ */
+export function more(desk, room, at) {
+	const l = desk.lesson;
+	const r = l?.rooms.find((x) => x.room === room);
+	if (!l || !r) {
+		return;
+	}
+	const w = (/** @type {string} */ key) => say(desk.words, `teach.menu.${key}`);
+	const info = { text: w("info"), act: () => void desk.dialogs.info(r, desk.receiver, desk.client.now()) };
+	if (r.state === "removed") {
+		menu(at, r.name, [{ text: w("admit"), act: () => void desk.ask("room.admit", { room }) }, info]);
+		return;
+	}
+	menu(at, r.name, [
+		...(teaching(l) ? [{ text: w(r.muted ? "unmute" : "mute"), act: () => void desk.ask("room.mute", { room, muted: !r.muted }) }] : []),
+		...(desk.wish.remote ? [] : [{ text: w("big"), act: () => desk.enlarge(room) }]),
+		{ text: w("write"), act: () => desk.dialogs.compose(l, room) },
+		info,
+		{ text: w("remove"), danger: true, act: () => void remove(desk, room, r.name) },
+	]);
+}
+
+/** @param {Desk} desk @param {string} room @param {string} name */
+async function remove(desk, room, name) {
+	const w = (/** @type {string} */ key) => say(desk.words, `teach.remove.${key}`, { name });
+	if (await sure(w("sure"), w("yes"), w("no"))) {
+		void desk.ask("room.remove", { room });
+	}
+}
