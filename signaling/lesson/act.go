@@ -84,19 +84,62 @@ func (h *Hub) act(lesson string, a Actor, m protocol.Request, answer func(error)
 
 // apply does an act on a lesson of this box. What must survive a power cut is on disk before it counts.
 func (h *Hub) apply(v *view, a Actor, m protocol.Request, now time.Time) error {
-	if !rules[protocol.Kind(m)].durable {
+	if !durable(m) {
 		return v.live.Apply(a, m, now)
 	}
 	was := v.live.kept.clone()
 	if err := v.live.Apply(a, m, now); err != nil {
 		return err
 	}
-	if err := h.persist(v, m); err != nil {
+	if v.version() == of(was.State) {
+		return nil // as it was
+	}
+	var err error
+	if _, last := m.(protocol.LessonFinish); !last {
+		err = v.writes.take(now)
+	}
+	if err == nil {
+		err = h.persist(v, m)
+	}
+	if err != nil {
 		v.live.kept = was
 		return err
 	}
 	v.saved, v.savedAt = v.version(), now
 	h.cfg.Log.Info("lesson changed", "lesson", v.id, "by", string(a.Role), "type", protocol.Kind(m), "room", a.Room)
+	return nil
+}
+
+// durable reports whether a request is on disk before it is answered. Of what a teacher sets, how it looks is not.
+func durable(m protocol.Request) bool {
+	if set, ok := m.(protocol.LessonSet); ok {
+		return set.Closed != nil || set.Record != nil || set.Scope != nil
+	}
+	return rules[protocol.Kind(m)].durable
+}
+
+// bucket bounds how often one lesson makes the hub wait for the disk, because all lessons wait with it: 5 times a second, 20 at once.
+type bucket struct {
+	left float64
+	at   time.Time
+}
+
+const (
+	writesAtOnce    = 20
+	writesPerSecond = 5
+)
+
+func (b *bucket) take(now time.Time) error {
+	if b.at.IsZero() {
+		b.left = writesAtOnce
+	} else {
+		b.left = min(writesAtOnce, b.left+now.Sub(b.at).Seconds()*writesPerSecond)
+	}
+	b.at = now
+	if b.left < 1 {
+		return protocol.Errorf(protocol.TooMany, "too many changes of one lesson")
+	}
+	b.left--
 	return nil
 }
 

@@ -117,20 +117,24 @@ func (l *Live) set(_ Actor, m protocol.LessonSet, _ time.Time) error {
 	case started && (more(recordOrder, m.Record, s.Record) || more(scopeOrder, m.Scope, s.Scope)):
 		return protocol.Errorf(protocol.WrongState, "in the lesson only less can be recorded")
 	}
-	put(&s.Layout, m.Layout)
-	put(&s.Music, m.Music)
-	put(&s.Mirror, m.Mirror)
-	put(&s.Closed, m.Closed)
-	put(&s.Record, m.Record)
-	put(&s.Scope, m.Scope)
-	l.touch()
+	changed := put(&s.Layout, m.Layout)
+	changed = put(&s.Music, m.Music) || changed
+	changed = put(&s.Mirror, m.Mirror) || changed
+	changed = put(&s.Closed, m.Closed) || changed
+	changed = put(&s.Record, m.Record) || changed
+	changed = put(&s.Scope, m.Scope) || changed
+	if changed {
+		l.touch()
+	}
 	return nil
 }
 
-func put[T any](to, from *T) {
-	if from != nil {
-		*to = *from
+func put[T comparable](to, from *T) (changed bool) {
+	if from == nil || *from == *to {
+		return false
 	}
+	*to = *from
+	return true
 }
 
 // take makes a page the lead, and its room the master's.

@@ -487,3 +487,32 @@ func TestTeachingBox(t *testing.T) {
 		}
 	})
 }
+
+func TestDiskIsNotWornOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, cutNorth, cutSouth := newSchool(t)
+		defer cutNorth()
+		defer cutSouth()
+		flood := func() (refused int) {
+			for i := range 100 {
+				err := s.core.do("a", s.core.teacher(), protocol.RoomMute{Room: "north", Muted: i%2 == 0})
+				if errors.Is(err, &protocol.Error{Code: protocol.TooMany}) {
+					refused++
+				} else if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			return refused
+		}
+		if n := flood(); n < 30 || n > 80 { // each second refused mute leaves an unmute with nothing to do
+			t.Errorf("%d of 100 in a second refused", n)
+		}
+		for range 100 {
+			s.core.must("a", s.core.teacher(), protocol.RoomMute{Room: "south", Muted: false}) // as it is
+			s.core.must("a", s.core.teacher(), protocol.LessonSet{Layout: new(protocol.LayoutAll)})
+		}
+		time.Sleep(4 * time.Second)
+		s.core.must("a", s.core.teacher(), protocol.RoomRemove{Room: "south"})
+	})
+}

@@ -51,6 +51,7 @@ type view struct {
 	beatAt   time.Time
 	expectAt time.Time
 	tickAt   time.Time
+	writes   bucket
 	saved    version
 	savedAt  time.Time
 }
