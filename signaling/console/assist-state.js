@@ -65,7 +65,7 @@ export function mine(f) {
 }
 
 /**
- * The mark before the sentence, and its look: never colour alone.
+ * The mark before the sentence, a sign or the name of a drawing, and its look: never colour alone.
  * @param {State} s
  * @returns {{mark: string, look: "good" | "warn" | "bad" | ""}}
  */
@@ -74,9 +74,9 @@ export function look(s) {
 		case "live":
 			return { mark: "✓", look: "good" };
 		case "hand":
-			return { mark: "✋", look: "warn" };
+			return { mark: "hand", look: "warn" };
 		case "floor":
-			return { mark: "🎤", look: "warn" };
+			return { mark: "microphone", look: "warn" };
 		case "link":
 		case "phone":
 			return { mark: "✕", look: "bad" };
@@ -98,11 +98,11 @@ export function big(s) {
 		case "live":
 		case "covered":
 		case "link":
-			return { act: "raise", key: "assist.raise", mark: "✋" };
+			return { act: "raise", key: "assist.raise", mark: "hand" };
 		case "hand":
-			return { act: "lower", key: "assist.lower", mark: "✋" };
+			return { act: "lower", key: "assist.lower", mark: "hand" };
 		case "floor":
-			return { act: "done", key: "assist.speaking", mark: "🎤" };
+			return { act: "done", key: "assist.speaking", mark: "microphone" };
 		case "waiting":
 			return { act: "ready", key: "assist.ready", mark: "" };
 		case "ready":
@@ -110,7 +110,7 @@ export function big(s) {
 		case "phone":
 			return { act: "none", key: "assist.again", mark: "" };
 	}
-	return { act: "none", key: "assist.raise", mark: "✋" };
+	return { act: "none", key: "assist.raise", mark: "hand" };
 }
 
 /** 0:14 @param {number} ms */

@@ -2,6 +2,7 @@
 
 import { big, keepHand, look, mine, onLAN, state, stopwatch } from "./assist-state.js";
 import { ask, by, dialog, fill, input, why } from "./home-dom.js";
+import { icon } from "./icons.js";
 import { address, Client, ProtocolError } from "./protocol.js";
 import { language, load, say } from "./text.js";
 
@@ -283,7 +284,7 @@ function header(s) {
 	const m = look(s);
 	by("sentence").hidden = s === "enter";
 	text("about", l === null || s === "enter" ? "" : [l.subject || l.title, l.teacher].filter(Boolean).join(" · "));
-	text("mark", m.mark);
+	sign("mark", m.mark);
 	by("sentence").className = m.look;
 	const over = s === "live" && l?.state === "over";
 	text("words", say(words, over ? "assist.over" : `assist.is.${s}`));
@@ -300,7 +301,7 @@ function desk(s) {
 	const since = facts.lesson?.floor.find((x) => x.room === facts.own)?.since ?? facts.now;
 	const seconds = Math.ceil(facts.lostFor / 1000);
 	const waits = pressed > 0 && s === "link";
-	text("big-mark", b.mark);
+	sign("big-mark", b.mark);
 	text("big-text", say(words, waits ? "assist.keeping" : b.key, { time: stopwatch(facts.now - since), seconds }));
 	button("big").setAttribute("aria-label", s === "floor" ? `${say(words, b.key, { time: "" }).trim()}. ${say(words, "assist.done")}` : "");
 	if (s !== "floor") {
@@ -329,6 +330,15 @@ function desk(s) {
 
 /** @param {string} id */
 const button = (id) => /** @type {HTMLButtonElement} */ (by(id));
+
+/** Shows a sign or a drawing. @param {string} id @param {string} mark */
+function sign(id, mark) {
+	const e = by(id);
+	if (e.dataset.mark !== mark) {
+		e.dataset.mark = mark;
+		e.replaceChildren(...(mark === "" ? [] : [["hand", "microphone"].includes(mark) ? icon(mark) : mark]));
+	}
+}
 
 /** Sets a text only when it is another one, so that a screen reader is not told twice. @param {string} id @param {string} value */
 function text(id, value) {
