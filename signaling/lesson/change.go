@@ -92,6 +92,7 @@ type Spec struct {
 	Mode     string
 	Record   string
 	Scope    string
+	Profile  string
 	Start    time.Time
 	End      time.Time
 }
@@ -100,7 +101,7 @@ type Spec struct {
 func (r *Registry) Create(spec Spec, by string) (Lesson, error) {
 	l := Lesson{
 		ID: spec.ID, Title: spec.Title, Subject: spec.Subject, Teacher: spec.Teacher, Campuses: spec.Campuses,
-		Mode: def(spec.Mode, protocol.ModeSame), Record: def(spec.Record, protocol.RecordBuffer), Scope: def(spec.Scope, protocol.ScopeTeacherBoard),
+		Mode: def(spec.Mode, protocol.ModeSame), Record: def(spec.Record, protocol.RecordBuffer), Scope: def(spec.Scope, protocol.ScopeTeacherBoard), Profile: spec.Profile,
 		Start: spec.Start.UTC(), End: spec.End.UTC(), CreatedBy: by,
 	}
 	if l.ID == "" {
@@ -287,6 +288,9 @@ func valid(l Lesson) error {
 	}
 	if l.Scope != protocol.ScopeTeacherBoard && l.Scope != protocol.ScopePupils {
 		return &Invalid{"scope", "teacher+board or +pupils"}
+	}
+	if l.Profile != "" && l.Profile != protocol.ProfileVoice && l.Profile != protocol.ProfileMusic {
+		return &Invalid{"profile", "voice or music"}
 	}
 	if !l.Start.IsZero() && !l.End.IsZero() && !l.Start.Before(l.End) {
 		return &Invalid{"end", "must be after start"}

@@ -62,7 +62,7 @@ type attending struct {
 func newLive(l Lesson, old *kept, master protocol.RoomRef, now time.Time) *Live {
 	v := &Live{rooms: map[string]*attending{}, campuses: l.Campuses, began: now}
 	v.kept.State = protocol.State{
-		ID: l.ID, Epoch: l.Epoch, Mode: l.Mode, State: protocol.Planned, Record: l.Record, Scope: l.Scope, Layout: protocol.LayoutLecture,
+		ID: l.ID, Epoch: l.Epoch, Mode: l.Mode, State: protocol.Planned, Record: l.Record, Scope: l.Scope, Layout: protocol.LayoutLecture, Music: l.Profile == protocol.ProfileMusic,
 		End: protocol.At(l.End), Master: master, Floor: []protocol.Holder{}, Rooms: []protocol.RoomState{}, Notes: []protocol.Note{},
 	}
 	if old != nil {

@@ -30,6 +30,9 @@ const (
 
 	ScopeTeacherBoard = "teacher+board"
 	ScopePupils       = "+pupils"
+
+	ProfileVoice = "voice"
+	ProfileMusic = "music"
 )
 
 // Lesson is a lesson as every box of the alliance knows it.
@@ -42,6 +45,7 @@ type Lesson struct {
 	Mode      string    `json:"mode"`
 	Record    string    `json:"record"`
 	Scope     string    `json:"scope"`
+	Profile   string    `json:"profile,omitempty"` // what the teacher's sound is made for at first; "" is voice
 	Start     time.Time `json:"start,omitzero"`
 	End       time.Time `json:"end,omitzero"`
 	State     Phase     `json:"state"`

@@ -283,6 +283,7 @@ func spec(o Occurrence, home Room) lesson.Spec {
 	}
 	return lesson.Spec{
 		ID: o.ID, Title: o.Entry.Title(), Subject: o.Entry.Subject, Teacher: o.Entry.Teacher, Campuses: members, Start: o.Start, End: o.End,
+		Profile: o.Entry.Profile,
 	}
 }
 

@@ -75,7 +75,7 @@ func TestKeeperKeepsTheWeek(t *testing.T) {
 				l = x
 			}
 		}
-		if l.Title != "音乐 三年级 《茉莉花》" || l.Teacher != "李芳" || l.CreatedBy != createdBy || !slices.Equal(l.Campuses, protocol.Campuses{"三河小学/三(2)班", "邬阳小学/三(1)班"}) ||
+		if l.Title != "音乐 三年级 《茉莉花》" || l.Teacher != "李芳" || l.CreatedBy != createdBy || l.Profile != protocol.ProfileMusic || !slices.Equal(l.Campuses, protocol.Campuses{"三河小学/三(2)班", "邬阳小学/三(1)班"}) ||
 			l.Start.In(Zone).Format("15:04") != "08:50" || l.End.In(Zone).Format("15:04") != "09:30" {
 			t.Errorf("%+v", l)
 		}
