@@ -202,7 +202,11 @@ export class Wall {
 		const slot = this.receiver.table.find((s) => s.kind === "video" && !s.reason && (t.kind === "campus" ? s.room === t.room && s.source === "pupils" : s.source === t.kind));
 		const stream = slot ? this.receiver.stream(slot) : null;
 		if (slot === undefined || stream === null) {
-			return connected && this.receiver.generation > 0 ? { stream: null, key: "none", note: t.kind === "board" ? "" : "voice" } : { stream: null, key: "", note: "keep" };
+			if (!connected || this.receiver.generation === 0) {
+				return { stream: null, key: "", note: "keep" };
+			}
+			const heard = t.kind === "teacher" ? this.lesson?.sources.voice : this.lesson?.rooms.some((r) => r.room === t.room && r.state === "live");
+			return { stream: null, key: "none", note: t.kind === "board" ? "" : heard ? "voice" : "name" };
 		}
 		return { stream, key: `${this.receiver.generation} ${slot.mid} ${slot.source} ${slot.room}`, note: "" };
 	}

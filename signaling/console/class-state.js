@@ -7,6 +7,7 @@
 
 export const worseAfter = 2000; // ms of trouble until the sentence says so
 export const betterAfter = 3000; // ms without it until the sentence says that all is well again
+export const flowing = 1500; // ms without sound and pictures until they are said to have stopped
 export const longAfter = 60000; // ms until the class is asked to go on by itself
 export const signAfter = 20000; // ms that a ▲ sentence stays before it becomes a sign
 export const aboutAfter = 10000; // ms of lesson until the sentence names subject and teacher
@@ -87,15 +88,16 @@ function troubles(f) {
 	const running = l !== null && (l.state === "live" || l.state === "over");
 	const sends = l !== null && (l.sources.board || l.sources.teacher || l.sources.voice);
 	const step = own(f)?.step;
-	const away = up !== undefined && !up.up && l !== null && l.ownerBox !== f.box;
 	const dataAt = Math.max(f.dataAt, f.enteredAt);
+	const flows = f.dataAt > 0 && f.now - f.dataAt < flowing; // whoever hears and sees is not told that the link is lost
+	const away = up !== undefined && !up.up && l !== null && l.ownerBox !== f.box && !flows;
 	const silent = running && sends && f.status === "open" && f.now - dataAt >= worseAfter;
 	const needed = f.captures && l !== null;
 	/** @param {DeviceState} s */
 	const lacks = (s) => s === "missing" || s === "busy" || s === "blocked";
 	return {
 		box: { since: from(f.status === "connecting" && f.statusSince > 0, f.statusSince, f.now), worse: worseAfter },
-		link: { since: from(away || (l?.stale ?? false), away ? up.since : f.now - worseAfter, f.now), worse: worseAfter },
+		link: { since: from(away || ((l?.stale ?? false) && !flows), away ? up.since : f.now - worseAfter, f.now), worse: worseAfter },
 		teacher: { since: from((running && l.lead !== null && !l.lead.online) || silent, silent ? dataAt : (l?.lead?.since ?? 0), f.now), worse: worseAfter },
 		voice: { since: from(running && step === "voice", f.now, f.now), worse: 0 },
 		still: { since: from(running && step === "still", f.now, f.now), worse: 0 },

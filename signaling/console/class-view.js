@@ -14,7 +14,7 @@ import { language, say } from "./text.js";
  * @typedef {object} Shown where the picture of a tile comes from
  * @property {MediaStream | null} stream
  * @property {string} key another key is another picture
- * @property {"" | "voice" | "covered" | "plug" | "keep"} note what stands there instead; keep: the last picture stays
+ * @property {"" | "voice" | "name" | "covered" | "plug" | "keep"} note what stands there instead; keep: the last picture stays
  */
 
 const stripFor = 5000; // ms that the bar stays over a board that fills the screen
@@ -337,7 +337,8 @@ export class View {
 		const sentence = element("sentence");
 		sentence.classList.remove("brief");
 		const text = element("text");
-		sentence.classList.toggle("brief", text.scrollHeight > text.clientHeight + 2 || text.scrollWidth > text.clientWidth + 2 || text.offsetHeight > sentence.clientHeight);
+		const twoLines = 2.4 * parseFloat(getComputedStyle(sentence).fontSize);
+		sentence.classList.toggle("brief", text.offsetHeight > Math.min(twoLines, sentence.clientHeight) || text.scrollWidth > text.clientWidth + 2);
 		const row = element("rowb");
 		row.className = "";
 		for (const step of ["drop1", "drop2", "drop3", "drop4", "drop5"]) {

@@ -66,9 +66,14 @@ export function askCaptureTime(transceiver) {
 	}
 	const extensions = t.getHeaderExtensionsToNegotiate();
 	for (const e of extensions) {
-		if (e.uri.endsWith("/abs-capture-time")) {
+		// An offer without MID has it stopped here, and a browser does not let a page keep it so; it is not answered all the same.
+		if (e.uri.endsWith("/abs-capture-time") || e.uri.endsWith(":sdes:mid")) {
 			e.direction = "sendrecv";
 		}
 	}
-	t.setHeaderExtensionsToNegotiate(extensions);
+	try {
+		t.setHeaderExtensionsToNegotiate(extensions);
+	} catch {
+		// without capture times there is no figure of delay, nothing else
+	}
 }
