@@ -214,6 +214,22 @@ func (h *Hub) expire(now time.Time) {
 	}
 }
 
+// linkUp: the owners beyond this link hear at once what they may have missed.
+func (h *Hub) linkUp(link string) {
+	now := time.Now()
+	for _, v := range h.views {
+		if rec, ok := h.reg.record(v.id); !ok || rec.Via != link || v.live != nil {
+			continue
+		}
+		for _, s := range v.own {
+			s.dirty, s.sent = true, time.Time{}
+		}
+		v.beatAt = now
+		h.beat(v)
+		h.tell(v, now)
+	}
+}
+
 // linkDown: what went by this link is not answered any more.
 func (h *Hub) linkDown(link string) {
 	for id, w := range h.pending {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tongke/signaling/protocol"
+	"tongke/signaling/store"
 )
 
 const (
@@ -278,7 +279,9 @@ func (h *Hub) expected(l Lesson) []expected {
 		rooms = append(rooms, expected{room: m, name: h.roomName(m), seen: h.place.seen(m)})
 	}
 	if l.Campuses == nil {
-		for _, c := range h.place.children {
+		children := slices.Clone(h.place.children)
+		slices.SortStableFunc(children, func(a, b store.Child) int { return a.Joined.Compare(b.Joined) })
+		for _, c := range children {
 			room := roomOf(c)
 			rooms = append(rooms, expected{room: room, name: h.roomName(room), seen: c.LastSeen})
 		}

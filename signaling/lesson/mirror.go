@@ -52,6 +52,9 @@ func (r *Registry) LinkUp(box string, parent bool, send func(frame []byte) error
 			r.cfg.Log.Debug("early lesson frame refused", "peer", box, "err", err)
 		}
 	}
+	if r.hub != nil {
+		r.hub.post(func() { r.hub.linkUp(box) })
+	}
 	return func() { r.linkDown(p) }
 }
 

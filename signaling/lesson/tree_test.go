@@ -73,7 +73,7 @@ func TestCutAndHeal(t *testing.T) {
 		}
 		heal := connect(s.core.reg, s.north.reg)
 		defer heal()
-		time.Sleep(1500 * time.Millisecond)
+		time.Sleep(60 * time.Millisecond)
 		if got := s.north.seen(); got.Stale || s.south.room("north").State != protocol.RoomLive || s.north.room("north").HandOrder != 1 {
 			t.Errorf("healed: stale %v, %+v", got.Stale, s.south.room("north"))
 		}
