@@ -175,6 +175,7 @@ var permissions = map[string]string{
 	"POST /api/v1/people/{name}/disabled": "administrator operator",
 	"POST /api/v1/assist":                 "everybody",
 	"GET /api/v1/campuses":                "teacher administrator operator",
+	"PUT /api/v1/box":                     "administrator operator",
 	"GET /api/v1/timetable":               "administrator operator",
 	"POST /api/v1/timetable/preview":      "administrator operator",
 	"PUT /api/v1/timetable":               "administrator operator",
@@ -480,7 +481,7 @@ func TestMethodsHeadersAndMounts(t *testing.T) {
 	if w := b.ask(b.Public(), "PUT", "/api/v1/lessons", ""); w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD, OPTIONS, POST" || code(w) != "method-not-allowed" {
 		t.Errorf("PUT: %d %q %s", w.Code, w.Header().Get("Allow"), w.Body)
 	}
-	if w := b.ask(b.Public(), "OPTIONS", "/api/v1/box", ""); w.Code != 204 || w.Header().Get("Allow") != "GET, HEAD, OPTIONS" {
+	if w := b.ask(b.Public(), "OPTIONS", "/api/v1/box", ""); w.Code != 204 || w.Header().Get("Allow") != "GET, HEAD, OPTIONS, PUT" {
 		t.Errorf("OPTIONS: %d %q", w.Code, w.Header().Get("Allow"))
 	}
 	if w := b.ask(b.Public(), "GET", "/api/v1/nothing", ""); w.Code != 404 || code(w) != "not-found" {
@@ -681,7 +682,7 @@ func FuzzBodies(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, v := range []any{&newLesson{}, &signIn{}, &newPassword{}, &newToken{}, &newInvitation{}, &newParent{}, &join.Envelope{}, &newPerson{}, &disabled{}, &assistCode{}, &plan{}} {
+		for _, v := range []any{&newLesson{}, &signIn{}, &newPassword{}, &newToken{}, &newInvitation{}, &newParent{}, &join.Envelope{}, &newPerson{}, &disabled{}, &assistCode{}, &plan{}, &newPlace{}} {
 			err := decodeJSON(strings.NewReader(string(data)), v)
 			var bad *badJSON
 			if err != nil && !errors.As(err, &bad) {

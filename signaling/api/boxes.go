@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"crypto/x509"
 	"net/http"
 	"runtime"
@@ -9,6 +10,7 @@ import (
 	"tongke/signaling/auth"
 	"tongke/signaling/join"
 	"tongke/signaling/lesson"
+	"tongke/signaling/store"
 )
 
 // Box says which box this is and where it stands.
@@ -40,6 +42,31 @@ func (a *API) box(w http.ResponseWriter, _ request) error {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, b)
+}
+
+// newPlace is what the school and the classroom of this box are called.
+type newPlace struct {
+	School    string `json:"school"`
+	Classroom string `json:"classroom,omitempty"`
+}
+
+// namePlace names the place of a box that has no parent; a parent names the places of those below it when it invites them.
+func (a *API) namePlace(w http.ResponseWriter, r request) error {
+	var in newPlace
+	if err := readJSON(w, r.Request, &in); err != nil {
+		return err
+	}
+	if !join.ValidName(in.School) || in.Classroom != "" && !join.ValidName(in.Classroom) {
+		return join.ErrPlace
+	}
+	if _, joined, err := a.cfg.Store.Parent(); err != nil || joined {
+		return cmp.Or(err, error(join.ErrJoined))
+	}
+	if err := a.cfg.Store.UpdateMeta(func(m *store.Meta) { m.CampusName, m.Classroom = in.School, in.Classroom }); err != nil {
+		return err
+	}
+	a.cfg.Log.Info("place named", "campus", in.School, "classroom", in.Classroom)
+	return done(w)
 }
 
 // Status is how the box is, for tongke status.

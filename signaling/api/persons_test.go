@@ -214,3 +214,27 @@ func TestCampuses(t *testing.T) {
 		}
 	}
 }
+
+func TestPlaceIsNamedByItsAdministrator(t *testing.T) {
+	b := newBox(t)
+	for _, tt := range []struct {
+		body   string
+		status int
+		code   string
+	}{
+		{`{"school":"实验小学","classroom":"录播室"}`, 204, ""},
+		{`{"school":"a/b"}`, 400, "place-invalid"},
+		{`{"school":""}`, 400, "place-invalid"},
+	} {
+		if w := b.ask(b.Public(), "PUT", "/api/v1/box", tt.body, b.signedIn); w.Code != tt.status || code(w) != tt.code {
+			t.Errorf("%s: %d %s", tt.body, w.Code, w.Body)
+		}
+	}
+	if w := b.ask(b.Public(), "GET", "/api/v1/box", ""); !strings.Contains(w.Body.String(), `"school":"实验小学"`) || !strings.Contains(w.Body.String(), `"录播室"`) {
+		t.Errorf("%s", w.Body)
+	}
+	b.store.Update(func(tx *store.Tx) error { return store.Parents.Put(tx, store.KeyParent, store.Parent{ID: "core"}) })
+	if w := b.ask(b.Public(), "PUT", "/api/v1/box", `{"school":"x"}`, b.signedIn); w.Code != 409 || code(w) != "already-joined" {
+		t.Errorf("with a parent: %d %s", w.Code, w.Body)
+	}
+}

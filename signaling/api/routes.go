@@ -53,6 +53,7 @@ func (a *API) routes() []route {
 		{"GET", "/readyz", everybody, "The box takes lessons.", 200, nil, health{}, a.readyz, false},
 		{"GET", "/api/v1/openapi.json", everybody, "This description.", 200, nil, nil, a.describe, false},
 		{"GET", "/api/v1/box", everybody, "Which box this is.", 200, nil, Box{}, a.box, false},
+		{"PUT", "/api/v1/box", admins, "Name the school and classroom of a box that has no parent.", 204, newPlace{}, nil, a.namePlace, false},
 		{"GET", "/api/v1/status", admins | these(auth.Technician), "How the box is.", 200, nil, Status{}, a.status, false},
 
 		{"POST", "/api/v1/session", everybody, "Sign in with a password, or trade a lesson token for a cookie.", 204, signIn{}, nil, a.signIn, false},

@@ -1,6 +1,6 @@
 // The campuses with their classrooms and boxes, and the invitation of a new box.
 
-import { ask, by, complain, el, input, moment, now, sure, why } from "./home-dom.js";
+import { ask, by, complain, el, input, moment, now, sure, tell, why } from "./home-dom.js";
 import { draw } from "./qr.js";
 import { say } from "./text.js";
 
@@ -23,6 +23,14 @@ function build(words, place) {
 	place.append(
 		el("h2", { id: "rooms-head", text: say(words, "home.rooms") }),
 		el("div", { id: "campuses" }),
+		el("form", { id: "own", class: "card", hidden: true, submit: (e) => void name(words, e) },
+			el("h3", { text: t("own") }),
+			el("label", { for: "own-school", text: t("campus") }),
+			el("input", { id: "own-school", required: true, maxlength: "64", autocomplete: "off" }),
+			el("label", { for: "own-room", text: t("own.room") }),
+			el("input", { id: "own-room", maxlength: "64", autocomplete: "off" }),
+			el("p", { class: "error", role: "alert", hidden: true }),
+			el("button", { class: "primary", text: t("own.do") })),
 		el("form", { id: "invite", class: "card", submit: (e) => void invite(words, e) },
 			el("h3", { text: t("invite") }),
 			el("label", { for: "invite-campus", text: t("campus") }),
@@ -39,13 +47,18 @@ function build(words, place) {
 
 /** @param {Words} words */
 async function refresh(words) {
-	const [all, open] = await Promise.all([ask("GET", "/campuses"), ask("GET", "/invitations")]);
+	const [all, open, box] = await Promise.all([ask("GET", "/campuses"), ask("GET", "/invitations"), ask("GET", "/box")]);
 	if (!all.ok || !open.ok) {
 		by("campuses").replaceChildren(el("p", { class: "error", text: why(words, all.ok ? open : all) }));
 		return;
 	}
 	/** @type {Campus[]} */
 	const list = all.data;
+	by("own").hidden = !box.ok || box.data.parent !== ""; // a parent names those below it
+	if (box.ok && !by("own").contains(document.activeElement)) {
+		input("own-school").value = box.data.school ?? "";
+		input("own-room").value = box.data.classroom;
+	}
 	by("known").replaceChildren(...list.map((c) => el("option", { value: c.id })));
 	by("campuses").replaceChildren(...list.flatMap((c) => [
 		el("h3", { text: c.name }),
@@ -73,6 +86,18 @@ function seen(words, r) {
 	}
 	const at = Date.parse(r.lastSeen ?? "");
 	return el("span", { class: "second", text: Number.isNaN(at) ? say(words, "home.rooms.never") : say(words, "home.rooms.seen", { time: moment(at) }) });
+}
+
+/** Names the place of this box. @param {Words} words @param {Event} e */
+async function name(words, e) {
+	e.preventDefault();
+	const a = await ask("PUT", "/box", { school: input("own-school").value.trim(), classroom: input("own-room").value.trim() });
+	complain(by("own"), a.ok ? "" : why(words, a));
+	if (a.ok) {
+		by("school").textContent = input("own-school").value.trim();
+		tell(say(words, "home.rooms.own.done"));
+		await refresh(words);
+	}
 }
 
 /** @param {Words} words @param {Event} e */

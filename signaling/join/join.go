@@ -186,6 +186,9 @@ func ParseCode(typed string) (Code, error) {
 	return c, nil
 }
 
+// ValidName reports whether s can name a campus, classroom or box.
+func ValidName(s string) bool { return place(s) }
+
 // place reports whether s can name a campus, classroom or box.
 func place(s string) bool {
 	if s == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > maxName || strings.TrimSpace(s) != s {
