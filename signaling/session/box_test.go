@@ -142,6 +142,15 @@ func link(t testing.TB, parent, child *box) {
 				wg.Wait()
 			}
 	}
+	meta, err := child.store.Meta()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.store.Update(func(tx *store.Tx) error {
+		return store.Children.Put(tx, child.id, store.Child{ID: child.id, Name: meta.CampusName, CampusID: meta.CampusID})
+	}); err != nil {
+		t.Fatal(err)
+	}
 	toChild, stopChild := pipe(child, parent.id)
 	toParent, stopParent := pipe(parent, child.id)
 	ready := make(chan func())
