@@ -35,6 +35,17 @@ async function main() {
 	const other = /** @type {HTMLAnchorElement} */ (by("language"));
 	other.lang = language === "en" ? "zh-CN" : "en";
 	other.href = language === "en" ? "/assist" : "/assist?lang=en";
+	const demo = new URLSearchParams(location.search).get("state");
+	if (document.documentElement.dataset.demoStates !== undefined && demo !== null) {
+		const { demonstrate } = await import("./assist-demo.js");
+		demonstrate(words, (f, room) => {
+			Object.assign(facts, f);
+			by("room").textContent = f.entered ? room : "";
+			paint(state(f));
+			return state(f);
+		}, demo);
+		return;
+	}
 	listen();
 	const code = decodeURIComponent(location.hash.slice(1));
 	if (code !== "") {
@@ -269,6 +280,11 @@ function draw() {
 		navigator.vibrate?.(s === "hand" ? 40 : s === "floor" ? 200 : 0);
 		shown = s;
 	}
+	paint(s);
+}
+
+/** @param {State} s */
+function paint(s) {
 	document.body.dataset.state = s;
 	by("enter").hidden = s !== "enter";
 	by("desk").hidden = ["enter", "joining", "ended", "removed"].includes(s);

@@ -142,6 +142,9 @@ async function signIn(e) {
 	}
 	input("password").value = "";
 	await enter();
+	if (me !== null && !me.byCode) {
+		by("today-head").focus(); // the key that had the focus is gone
+	}
 }
 
 async function signOut() {
