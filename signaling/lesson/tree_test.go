@@ -349,8 +349,12 @@ func TestFramesAreFew(t *testing.T) {
 		}
 		go pump(north, "core", toNorth)
 		go pump(core, "north", toCore)
-		defer close(toNorth)
-		defer close(toCore)
+		defer func() { // who sends ends first
+			core.stop()
+			north.stop()
+			close(toNorth)
+			close(toCore)
+		}()
 		defer core.reg.LinkUp("north", false, func(f []byte) error { down.Add(1); bytes.Add(int64(len(f))); toNorth <- f; return nil })()
 		defer north.reg.LinkUp("core", true, func(f []byte) error { up.Add(1); toCore <- f; return nil })()
 		time.Sleep(time.Second)
