@@ -8,7 +8,7 @@ func findConflicts(t Timetable, f *Faults) {
 	type pair struct{ a, b int }
 	said := map[pair]bool{}
 	silent := map[int]bool{}
-	for d := t.Term.FirstMonday; d <= t.Term.Until; d++ {
+	for d := t.Term.FirstMonday; d <= t.Term.Until && len(f.List) < maxFaults; d++ {
 		byRoom, byPerson := map[Room][]taken{}, map[string][]taken{}
 		for _, e := range t.Entries {
 			if !t.on(e, d) {
@@ -25,6 +25,9 @@ func findConflicts(t Timetable, f *Faults) {
 			now := taken{e.Line, start, end}
 			clash := func(others []taken, code, column, value string) {
 				for _, o := range others {
+					if len(f.List) >= maxFaults {
+						return // thousands of lines against each other are not told, so not looked for
+					}
 					if o.start < end && start < o.end && !said[pair{o.line, e.Line}] {
 						said[pair{o.line, e.Line}] = true
 						f.add(Fault{File: EntriesFile, Line: e.Line, Column: column, Code: code, Value: value, Other: o.line, Date: d})
