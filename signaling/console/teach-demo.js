@@ -61,6 +61,9 @@ function lesson(s, n, words) {
 	const names = say(words, "teach.demo.names").split(" ");
 	const rooms = names.slice(0, n).map((name, i) => {
 		const more = { ...(s.rooms ?? mix)[i] };
+		if (Array.isArray(s.lesson?.floor) && s.lesson.floor.includes(i)) {
+			delete more.hand; // who was called has lowered it
+		}
 		for (const k of ["hand", "lastSeen", "since"]) {
 			if (typeof more[k] === "number") {
 				more[k] = now + Number(more[k]);

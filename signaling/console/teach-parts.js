@@ -6,7 +6,7 @@ import { say } from "./text.js";
 
 /** @typedef {import("./text.js").Words} Words */
 
-const drawn = new Map([["hand", "hand"], ["mic", "microphone"]]); // marks that no font is asked for
+const drawn = new Map([["hand", "hand"], ["mic", "microphone"], ["silent", "silent"], ["camera", "camera"], ["covered", "covered"]]); // marks that no font is asked for
 
 /** A mark before a word. @param {string} mark */
 export function markOf(mark) {

@@ -34,10 +34,10 @@ export function signs(f) {
 	/** @type {Sign[]} */
 	const all = [l.kept ? { key: l.scope === "+pupils" ? "record.pupils" : "record", mark: "●", look: "rec" } : { key: "record.none", mark: "○", look: "plain" }];
 	const sending = l.sources;
-	all.push({ key: sending.teacher ? "camera" : "camera.off", mark: sending.teacher ? "◉" : "○", look: "plain" });
-	all.push({ key: sending.voice && !sending.muted ? "mic" : "mic.off", mark: sending.voice && !sending.muted ? "◉" : "○", look: "plain" });
+	all.push({ key: sending.teacher ? "camera" : "camera.off", mark: sending.teacher ? "camera" : "covered", look: "device" });
+	all.push({ key: sending.voice && !sending.muted ? "mic" : "mic.off", mark: sending.voice && !sending.muted ? "mic" : "silent", look: "device" });
 	if (sending.pupils) {
-		all.push({ key: "pupils", mark: "◉", look: "plain" });
+		all.push({ key: "pupils", mark: "camera", look: "device" });
 	}
 	if (l.mirror) {
 		all.push({ key: "mirror", mark: "⇄", look: "plain" });
@@ -70,7 +70,7 @@ export class Topbar {
 		write(by("left"), left > 0 ? say(this.words, "teach.left", { minutes: Math.ceil(left / 60000) }) : live && l?.end ? say(this.words, "teach.over") : "");
 		write(by("clock"), clock(f.now));
 		const all = signs(f);
-		refill(by("signs"), all.map((s) => s.key).join("|"), () => all.map((s) => el("li", { class: s.look }, markOf(s.mark), say(this.words, `teach.sign.${s.key}`))));
+		refill(by("signs"), all.map((s) => s.key).join("|"), () => all.map((s) => el("li", { class: s.look }, markOf(s.mark), el("span", { class: "text" }, say(this.words, `teach.sign.${s.key}`)))));
 		by("end").hidden = !live;
 		this.hand(by("first"), l, f.now);
 	}
