@@ -76,7 +76,9 @@ func (h *Hub) act(lesson string, a Actor, m protocol.Request, answer func(error)
 	case v == nil:
 		answer(protocol.Errorf(protocol.UnknownLesson, "no lesson %q", lesson))
 	case v.live != nil:
-		answer(h.apply(v, a, m, now))
+		err := h.apply(v, a, m, now)
+		h.flush(now) // who is answered has seen what came of it
+		answer(err)
 	default:
 		h.ask(v, a, m, now, answer)
 	}

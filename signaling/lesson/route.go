@@ -194,7 +194,9 @@ func (h *Hub) acts(link string, parent bool, m protocol.Act, now time.Time) erro
 		h.routes[key] = back{link, now.Add(actWait)}
 		return h.passOn(via, m.Hops, func(hops int) protocol.Message { m.Hops = hops; return m })
 	}
-	reply(h.actFrom(v, link, parent, m, now))
+	err := h.actFrom(v, link, parent, m, now)
+	h.flush(now) // the state goes before the answer
+	reply(err)
 	return nil
 }
 

@@ -520,3 +520,27 @@ func TestDiskIsNotWornOut(t *testing.T) {
 		s.core.must("a", s.core.teacher(), protocol.RoomRemove{Room: "south"})
 	})
 }
+
+// TestAnswerAfterState: what an act did is seen where it began before it is answered, for a page that asks for the next thing at once.
+func TestAnswerAfterState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, cutNorth, cutSouth := newSchool(t)
+		defer cutNorth()
+		defer cutSouth()
+		for i := range 5 {
+			s.core.must("a", s.core.teacher(), protocol.FloorCall{Room: []string{"north", "south"}[i%2]})
+			if f := s.core.seen().Floor; len(f) != 1 || f[0].Room != []string{"north", "south"}[i%2] {
+				t.Errorf("floor %+v", f)
+			}
+		}
+		time.Sleep(4 * time.Second)
+		s.north.must("a", s.north.class(), protocol.FloorDone{})
+		if f := s.north.seen().Floor; len(f) != 0 {
+			t.Errorf("at the member: floor %+v", f)
+		}
+		s.core.must("a", s.core.teacher(), protocol.LessonFinish{Confirm: true})
+		if got := s.core.seen().State; got != protocol.Ended {
+			t.Errorf("%s", got)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package lesson
 
 import (
 	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -42,10 +43,12 @@ type view struct {
 	held     map[string]heldBy    // by room
 	own      map[string]*said     // rooms of this box
 
-	teaching string  // the lead's box as last told
-	told     version // to links and watchers
-	stale    bool    // as told
-	force    bool    // tell it although the version is the same
+	teaching string            // the lead's box as last told
+	told     version           // to links and watchers
+	phase    protocol.Phase    // as told
+	floor    []protocol.Holder // as told
+	stale    bool              // as told
+	force    bool              // tell it although the version is the same
 	flushed  time.Time
 	levelAt  time.Time
 	beatAt   time.Time
@@ -183,7 +186,16 @@ func (v *view) known(room string) *protocol.Known {
 	return k
 }
 
-// flush tells everybody of what changed, each lesson 20 times a second at most.
+// urgent reports whether what changed must not wait: where the lesson stands, and who has the floor. People change those, and not often.
+func (v *view) urgent() bool {
+	s := &v.mirror
+	if v.live != nil {
+		s = &v.live.kept.State
+	}
+	return s.State != v.phase || !slices.Equal(s.Floor, v.floor)
+}
+
+// flush tells everybody of what changed, each lesson 20 times a second at most, what is urgent at once.
 func (h *Hub) flush(now time.Time) {
 	rooms := false
 	for _, v := range h.views {
@@ -191,7 +203,7 @@ func (h *Hub) flush(now time.Time) {
 			v.mirror.Stale = now.Sub(v.heard) > staleAfter && !v.ended()
 		}
 		stale := v.live == nil && v.mirror.Stale
-		if v.version() == v.told && stale == v.stale && !v.force || now.Sub(v.flushed) < flushEvery {
+		if v.version() == v.told && stale == v.stale && !v.force || now.Sub(v.flushed) < flushEvery && !v.urgent() {
 			continue
 		}
 		changed := v.version() != v.told
@@ -209,6 +221,7 @@ func (h *Hub) publish(v *view, changed bool) (rooms bool) {
 	if !ok {
 		return false
 	}
+	v.phase, v.floor = s.State, s.Floor
 	h.mu.Lock()
 	old := h.snapshots[v.id]
 	h.snapshots[v.id] = s
