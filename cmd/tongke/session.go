@@ -1,14 +1,17 @@
 package main
 
 import (
+	"errors"
 	"sync"
 	"time"
 
+	"tongke/media/cascade"
 	"tongke/media/relay"
 	"tongke/media/track"
 	"tongke/signaling/lesson"
 	"tongke/signaling/protocol"
 	"tongke/signaling/session"
+	"tongke/signaling/store"
 )
 
 // newSessions makes the live lessons and the pages' sessions.
@@ -88,6 +91,55 @@ func (u *uplinkState) event() *protocol.Uplink {
 		return nil
 	}
 	return &protocol.Uplink{Up: u.up, Since: protocol.At(u.since)}
+}
+
+// mayTake says whether a peer may have a source: of children a lesson's rules are asked.
+func (d *daemon) mayTake(p cascade.Peer, k track.Key) bool {
+	c, err := d.store.Child(p.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return true // the parent
+	}
+	st, ok := d.hub.State(k.Lesson)
+	return err == nil && ok && session.MayTake(st, session.Child{Box: c.ID, Campus: c.CampusID, Classroom: c.Classroom}, k)
+}
+
+// rules has the uplinks look again at what children may take when a lesson's state says otherwise than before. It watches the lessons of
+// which the relay has something, and belongs to the relay's goroutine.
+type rules struct {
+	hub     *lesson.Hub
+	refresh func()
+	lessons map[string]*ruled
+}
+
+type ruled struct {
+	sources map[track.Key]bool
+	cancel  func()
+}
+
+func (r *rules) source(e relay.SourceEvent) {
+	id := e.Info.Key.Lesson
+	l := r.lessons[id]
+	if e.Gone {
+		if l != nil {
+			delete(l.sources, e.Info.Key)
+			if len(l.sources) == 0 {
+				l.cancel()
+				delete(r.lessons, id)
+			}
+		}
+		return
+	}
+	if l == nil {
+		var last protocol.State
+		l = &ruled{sources: map[track.Key]bool{}, cancel: r.hub.Watch(id, func(e protocol.Event) {
+			if st, ok := e.(protocol.State); ok && !session.SameFor(last, st) {
+				last = st
+				r.refresh()
+			}
+		})}
+		r.lessons[id] = l
+	}
+	l.sources[e.Info.Key] = true
 }
 
 // taught tells the hub what this box publishes as the teacher of a lesson, by a page or without one. The relay calls it from its goroutine.

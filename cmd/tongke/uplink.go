@@ -21,6 +21,7 @@ func (d *daemon) newNode(meta store.Meta) (*cascade.Node, error) {
 		ClientTLS: d.box.ClientTLS,
 		Peers:     d.childOf,
 		Visible:   d.lessons.visible,
+		MayTake:   d.mayTake,
 		Busy:      d.lessons.live,
 		OnLesson: func(p cascade.Peer, frame []byte) {
 			if err := d.registry.Frame(p.ID, frame); err != nil {

@@ -14,6 +14,7 @@ import (
 	"tongke/media/packet"
 	"tongke/media/relay"
 	"tongke/media/rtc"
+	"tongke/media/track"
 	"tongke/media/udp"
 )
 
@@ -52,6 +53,8 @@ type Config struct {
 
 	// Visible says whether a peer may have the sources of a lesson; call Node.Refresh when its answers change. nil: all may.
 	Visible func(p Peer, lesson string) bool
+	// MayTake says the same of one source of a lesson that is visible. nil: all may be taken.
+	MayTake func(p Peer, k track.Key) bool
 	// Busy says that a lesson is on, so that redialling is quick. nil: always.
 	Busy func() bool
 	// DesiredVersion is the release that a child shall run, "" for none. nil: none.

@@ -210,7 +210,7 @@ func (n *Node) Drop(id string) {
 	})
 }
 
-// Refresh asks Visible again for every peer and lesson.
+// Refresh asks Visible and MayTake again for every peer and source.
 func (n *Node) Refresh() {
 	n.box.post(func() {
 		for l := range n.links {

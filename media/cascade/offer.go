@@ -74,7 +74,7 @@ func (n *Node) announcement(l *Link, k track.Key) (a announce, ok bool) {
 	if !there || slices.Contains(info.Path, p.ID) || len(info.Path)+1 > maxBoxes || len(info.Layers) == 0 {
 		return a, false
 	}
-	if n.cfg.Visible != nil && !n.cfg.Visible(p, k.Lesson) {
+	if n.cfg.Visible != nil && !n.cfg.Visible(p, k.Lesson) || n.cfg.MayTake != nil && !n.cfg.MayTake(p, k) {
 		return a, false
 	}
 	a = announce{sourceRef: refOf(k), Codec: info.Codec.String(), Path: append(slices.Clone(info.Path), n.cfg.ID),
