@@ -47,9 +47,8 @@ async function main() {
 		return;
 	}
 	listen();
-	const code = decodeURIComponent(location.hash.slice(1));
-	if (code !== "") {
-		await enter(code);
+	if (location.hash.length > 1) {
+		await enter(location.hash.slice(1));
 	}
 	if (!facts.entered) {
 		await again();
@@ -63,7 +62,7 @@ async function again() {
 	const s = await ask("GET", "/session?as=assistant");
 	if (s.ok && s.data.role === "assistant" && s.data.lesson) {
 		wrong = "";
-		join(s.data.lesson);
+		join(s.data.lesson, true);
 	}
 }
 
@@ -78,12 +77,18 @@ async function enter(code) {
 	}
 	wrong = a.code === "code-wrong" ? say(words, a.left > 0 ? "assist.wrong.left" : "assist.wrong", { left: a.left })
 		: a.code === "phones-full" ? say(words, "assist.full") : a.code === "too-many-tries" ? say(words, "assist.wait", { seconds: a.wait }) : why(words, a);
+	if (facts.entered) {
+		remark(wrong);
+	}
 	draw();
 }
 
-/** @param {string} lesson */
-function join(lesson) {
+/** @param {string} lesson @param {boolean} [returns] whether it comes by its cookie */
+function join(lesson, returns = false) {
+	client?.close();
 	Object.assign(facts, { entered: true, ended: false, lesson: null, room: null });
+	by("thanks").hidden = true;
+	by("question").hidden = by("good").hidden = by("trouble").hidden = false;
 	const c = new Client({ url: address(location), hello: () => ({ page: "assist", lesson, lang: language }) });
 	client = c;
 	c.on("status", (status) => {
@@ -97,7 +102,12 @@ function join(lesson) {
 		draw();
 	});
 	c.on("lesson", (l) => {
-		if (l.id === lesson) {
+		if (client !== c || l.id !== lesson) {
+			return;
+		}
+		if (returns && facts.lesson === null && l.state === "ended") {
+			leave(""); // the cookie of a lesson that was over before: what is wanted now is another one's code
+		} else {
 			facts.lesson = l;
 			heard();
 			draw();
@@ -143,6 +153,11 @@ function leave(text) {
 }
 
 function listen() {
+	addEventListener("hashchange", () => { // another code, scanned while the page was open
+		if (location.hash.length > 1) {
+			void enter(location.hash.slice(1));
+		}
+	});
 	by("enter").addEventListener("submit", (e) => {
 		e.preventDefault();
 		void enter(input("code").value);

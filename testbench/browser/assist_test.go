@@ -256,6 +256,20 @@ func assistantsPhone(t *testing.T, lang string) {
 	show("ended", "下课了", "Lesson over")
 	did("#good", `{"ok":true,"type":"feedback"}`)
 	await(t, tab, says("#thanks", pick("谢谢", "Thank you")))
+
+	_, err = s.lessons.Create(lesson.Spec{ID: "art", Title: "美术"}, "admin")
+	must(t, err)
+	d.requests()
+	next := s.auth.AssistCode("art", "sanhe", "3-2")
+	must(t, tab.Do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`location.hash = %q`, next)))) // the next lesson's code, scanned on the same phone
+	await(t, tab, `document.body.dataset.state === "joining" && location.hash === ""`)
+	d.mu.Lock()
+	for _, m := range d.asked {
+		if m["type"] == "hello" && m["lesson"] != "art" {
+			t.Errorf("the phone enters %v", m["lesson"])
+		}
+	}
+	d.mu.Unlock()
 	if n := eval[int](t, tab, `sounds + document.querySelectorAll("audio, video").length`); n != 0 {
 		t.Errorf("the phone played or recorded %d times", n)
 	}
