@@ -38,7 +38,7 @@
 
 /** @typedef {{raw: boolean, at: number, held: boolean}} Held */
 
-const worse = { link: 2000, silence: 5000, clipped: 1000, speech: 700, slow: 2000 };
+const worse = { link: 2000, silence: 10000, clipped: 1000, speech: 700, slow: 2000 };
 const better = 3000;
 const fadesAfter = 20000;
 

@@ -46,6 +46,7 @@ export class Desk {
 		/** @type {Record<string, number>} */
 		this.levels = {};
 		this.lessonAt = 0; // when the box last said something of the lesson
+		this.elsewhere = false; // another page teaches, and nobody has said what this one shall do
 		this.big = ""; // the room whose picture is enlarged
 		this.muting = 0; // requests about the own microphone that wait for an answer
 		this.failed = { key: "", until: 0 };
@@ -149,7 +150,7 @@ export class Desk {
 	/** Where the teacher stands with this lesson. @returns {Phase} */
 	phase() {
 		const { status, code } = this.client;
-		if ((status === "refused" && code === "lesson-elsewhere") || (status === "closed" && code === "taken-over")) {
+		if (this.elsewhere) {
 			return "elsewhere";
 		}
 		if (this.lesson?.state === "ended" || (status === "closed" && code === "ended")) {
@@ -171,6 +172,11 @@ export class Desk {
 		}
 		if (status === "refused" && code === "version") {
 			location.reload();
+		} else if (status === "closed" && code === "signed-out") {
+			location.replace(link("/"));
+		} else if (!this.elsewhere && ((status === "refused" && code === "lesson-elsewhere") || (status === "closed" && code === "taken-over"))) {
+			this.elsewhere = true;
+			this.client.close(); // were it tried again, this page would begin to teach once the other has gone
 		}
 		const phase = this.phase();
 		if (phase === "elsewhere" || phase === "after" || (phase === "refused" && status === "closed")) {
@@ -362,6 +368,8 @@ export class Desk {
 	/** Comes into the lesson anew. @param {{remote: boolean, take: boolean}} wish */
 	enter(wish) {
 		Object.assign(this.wish, wish);
+		this.elsewhere = false;
+		this.lesson = null;
 		this.client.resume = "";
 		this.client.open();
 	}

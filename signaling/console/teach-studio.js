@@ -11,7 +11,7 @@ import { Board } from "./teach-sharing.js";
 /** @typedef {{camera: string, microphone: string, board: string, withPupils: boolean, pupils: string, music: boolean}} Choices */
 
 const speech = 35; // of the meter's 100: a voice at arm's length is above, a quiet room below
-const nothing = 2; // a microphone that is switched off
+const nothing = 2e-5; // below one step of 16 bits: a microphone that is switched off; a quiet room is above, even with its noise removed
 const full = 0.985; // of full scale: samples that were cut
 
 /** @returns {Choices} */
@@ -226,7 +226,7 @@ export class Studio {
 			most = Math.max(most, Math.abs(s));
 		}
 		this.clips = this.level > 0 && most >= full;
-		this.noise = this.level > nothing;
+		this.noise = most > nothing || this.meter.context?.state !== "running";
 	}
 
 	/** Whether speech is heard now. @param {number} now */
