@@ -3,7 +3,7 @@
 
 export BROWSER ?= 1
 
-.PHONY: build test lint cross fuzz bench clean
+.PHONY: build test lint cross fuzz bench screens clean
 
 # The daemon for this machine, in dist/.
 build:
@@ -28,6 +28,10 @@ fuzz:
 # What a packet costs.
 bench:
 	go test -run '^$$' -bench . -benchmem ./media/...
+
+# Every state of the wall screen at every size in both languages, as pictures in out/screens, for a person to look at.
+screens:
+	SCREENS=$(CURDIR)/out/screens go test ./testbench/wall -run TestScreens -count=1 -timeout 15m
 
 clean:
 	rm -rf dist out

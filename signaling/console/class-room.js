@@ -17,10 +17,11 @@ import { language } from "./text.js";
 /** @typedef {import("./class-view.js").Shown} Shown */
 
 const tick = 200; // ms between two looks at what is known
+const look = 250; // ms between two looks at the figures
 const comeBack = 3000; // ms after which a page that was sent away asks again
 const afterEnd = 20000; // ms that the end of a lesson is told
 const darkAfter = 120000; // ms without a lesson until the screen is black
-const fewPackets = 3; // packets a second that are no more than a box asking whether we are there
+const fewPackets = 3; // packets between two looks that are no more than a box asking whether we are there
 
 const query = new URLSearchParams(location.search);
 const beside = ["127.0.0.1", "[::1]", "localhost"].includes(location.hostname);
@@ -44,6 +45,7 @@ export class Wall {
 		this.black = null;
 		this.dataAt = 0;
 		this.packets = 0;
+		this.looks = 0;
 		this.enteredAt = 0;
 		this.codec = false;
 		this.level = 0;
@@ -337,15 +339,20 @@ export class Wall {
 		element("dark").hidden = true;
 	}
 
-	/** Once a second: what has come, and what the box is told of it. */
+	/** Four times a second until the lesson has come, then once: what has come, and what the box is told of it. */
 	async measure() {
+		this.looks++;
+		const second = this.looks % 4 === 0;
+		if (!second && this.dataAt >= this.enteredAt) {
+			return;
+		}
 		await this.receiver.measure();
 		const c = this.receiver.counter;
 		if (c.packets - this.packets > fewPackets) {
 			this.dataAt = this.client.now();
 		}
 		this.packets = c.packets;
-		if (this.receiver.allowed && this.client.status === "open") {
+		if (second && this.receiver.allowed && this.client.status === "open") {
 			await this.client.request("stats", c.message(this.meter.level())).catch(() => {});
 		}
 	}
@@ -361,7 +368,7 @@ export class Wall {
 			ring: (part) => this.info.ring(part),
 		});
 		setInterval(() => this.render(), tick);
-		setInterval(() => void this.measure().catch(() => {}), 1000);
+		setInterval(() => void this.measure().catch(() => {}), look);
 		addEventListener("pagehide", () => this.client.close());
 		addEventListener("pageshow", (e) => e.persisted && location.reload());
 		document.addEventListener("visibilitychange", () => void awake());

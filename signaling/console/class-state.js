@@ -7,6 +7,7 @@
 
 export const worseAfter = 2000; // ms of trouble until the sentence says so
 export const betterAfter = 3000; // ms without it until the sentence says that all is well again
+export const joinsWithin = 5000; // ms that a page may take to begin
 export const flowing = 1500; // ms without sound and pictures until they are said to have stopped
 export const longAfter = 60000; // ms until the class is asked to go on by itself
 export const signAfter = 20000; // ms that a ▲ sentence stays before it becomes a sign
@@ -91,7 +92,7 @@ function troubles(f) {
 	const dataAt = Math.max(f.dataAt, f.enteredAt);
 	const flows = f.dataAt > 0 && f.now - f.dataAt < flowing; // whoever hears and sees is not told that the link is lost
 	const away = up !== undefined && !up.up && l !== null && l.ownerBox !== f.box && !flows;
-	const silent = running && sends && f.status === "open" && f.now - dataAt >= worseAfter;
+	const silent = running && sends && f.status === "open" && f.now - dataAt >= (f.dataAt < f.enteredAt ? joinsWithin : worseAfter);
 	const needed = f.captures && l !== null;
 	/** @param {DeviceState} s */
 	const lacks = (s) => s === "missing" || s === "busy" || s === "blocked";
@@ -164,7 +165,7 @@ function phase(f) {
 			case "ended":
 				return f.now - (l.endedAt ?? f.now) < endedFor ? "ended" : "idle";
 			default:
-				return f.dataAt < f.enteredAt && f.now - f.enteredAt < worseAfter && l.sources.voice ? "joining" : "live";
+				return f.dataAt < f.enteredAt && f.now - f.enteredAt < joinsWithin && l.sources.voice ? "joining" : "live";
 		}
 	}
 	switch (f.room?.state) {

@@ -86,7 +86,7 @@ func New(o Options) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", pages["home.html"].serve)
 	mux.HandleFunc("GET /assist", pages["assist.html"].serve)
-	mux.HandleFunc("GET /class", pages["wall.html"].serve)
+	mux.HandleFunc("GET /class", pages["class.html"].serve)
 	mux.HandleFunc("GET /teach/{lesson}", func(w http.ResponseWriter, r *http.Request) {
 		if !lessonID.MatchString(r.PathValue("lesson")) {
 			notFound(w)

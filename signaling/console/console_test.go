@@ -155,22 +155,30 @@ func TestPagesHoldNoWordsAndNoInlineScript(t *testing.T) {
 	}
 }
 
-// Every sentence that state.js can choose has words.
+// Every sentence that class-state.js can choose, and every sign, has words.
 func TestEveryStateHasWords(t *testing.T) {
-	raw, err := files.ReadFile("state.js")
+	raw, err := files.ReadFile("class-state.js")
 	if err != nil {
 		t.Fatal(err)
 	}
 	zh := words(t, "zh")
-	_, list, _ := strings.Cut(string(raw), "@typedef {\"")
-	list, _, ok := strings.Cut(list, "} State")
+	_, list, _ := strings.Cut(string(raw), "@typedef {\"floor.us")
+	list, _, ok := strings.Cut("\"floor.us"+list, "} Key")
 	if !ok {
-		t.Fatal("state.js has no list of states")
+		t.Fatal("class-state.js has no list of states")
 	}
-	found := regexp.MustCompile(`"?([a-z.]+)"`).FindAllStringSubmatch(list, -1)
+	found := regexp.MustCompile(`"([a-z.]+)"`).FindAllStringSubmatch(list, -1)
+	if len(found) < 25 {
+		t.Errorf("%d states", len(found))
+	}
 	for _, m := range found {
-		if zh[m[1]] == "" {
+		if zh["class."+m[1]] == "" {
 			t.Errorf("state %s has no words", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`"(class\.[a-zA-Z.]+)"`).FindAllStringSubmatch(string(raw), -1) {
+		if zh[m[1]] == "" {
+			t.Errorf("sign %s has no words", m[1])
 		}
 	}
 }

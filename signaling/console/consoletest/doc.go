@@ -1,3 +1,2 @@
-// Package consoletest tries the pages of a box in a real browser, against a box that is played: it speaks tongke.v1 as the README of package
-// protocol says and shows whatever state a test wants to see.
+// Package consoletest tries what the pages' scripts can do without a browser, with node's own test runner.
 package consoletest

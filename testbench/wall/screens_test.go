@@ -1,4 +1,4 @@
-package consoletest
+package wall_test
 
 import (
 	"context"
