@@ -34,7 +34,7 @@ async function main() {
 	fill(words, document);
 	const other = /** @type {HTMLAnchorElement} */ (by("language"));
 	other.lang = language === "en" ? "zh-CN" : "en";
-	other.href = language === "en" ? "/assist" : "/assist?lang=en";
+	other.href = language === "en" ? "/assist?lang=zh" : "/assist?lang=en";
 	const demo = new URLSearchParams(location.search).get("state");
 	if (document.documentElement.dataset.demoStates !== undefined && demo !== null) {
 		const { demonstrate } = await import("./assist-demo.js");

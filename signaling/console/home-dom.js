@@ -1,6 +1,6 @@
 // What the parts of the front door share: elements, requests to the box, a question before what cannot be undone.
 
-import { language, say } from "./text.js";
+import { carried, say } from "./text.js";
 
 /** @typedef {import("./text.js").Words} Words */
 
@@ -175,4 +175,4 @@ export function moment(ms) {
 }
 
 /** The address of another page in the same language. @param {string} path */
-export const link = (path) => (language === "en" ? `${path}?lang=en` : path);
+export const link = (path) => path + carried;

@@ -30,8 +30,8 @@ async function main() {
 	const other = /** @type {HTMLAnchorElement} */ (by("language"));
 	other.textContent = say(words, "home.language");
 	other.lang = language === "en" ? "zh-CN" : "en";
-	other.addEventListener("click", () => (other.href = (language === "en" ? "/" : "/?lang=en") + location.hash));
-	other.href = language === "en" ? "/" : "/?lang=en";
+	other.addEventListener("click", () => (other.href = (language === "en" ? "/?lang=zh" : "/?lang=en") + location.hash));
+	other.href = language === "en" ? "/?lang=zh" : "/?lang=en";
 	const box = await ask("GET", "/box");
 	by("school").textContent = box.data?.school || schoolOf(box.data) || say(words, "page.home");
 	if (carry()) {

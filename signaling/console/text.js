@@ -2,7 +2,17 @@
 
 /** @typedef {Record<string, string>} Words */
 
-export const language = new URLSearchParams(location.search).get("lang") === "en" ? "en" : "zh";
+const wanted = new URLSearchParams(location.search).get("lang");
+
+/** What the address names; else, on pages that say so, what the browser prefers: a wall screen has no person whose browser it is. */
+export const language = (wanted ?? (document.documentElement.hasAttribute("data-follow-browser") ? preferred() : "zh")) === "en" ? "en" : "zh";
+
+/** What goes on in the address of another page, so that a choice stays. */
+export const carried = language === "en" ? "?lang=en" : wanted === "zh" ? "?lang=zh" : "";
+
+function preferred() {
+	return navigator.languages.map((l) => l.slice(0, 2).toLowerCase()).find((l) => l === "zh" || l === "en") ?? "zh";
+}
 
 /** @returns {Promise<Words>} */
 export async function load() {

@@ -74,7 +74,7 @@ func TestKeyboardOnly(t *testing.T) {
 	s.child("b1", "三河小学", "三(2)班", time.Now())
 	tab := start(t)
 	must(t, browser.Resize(tab, browser.Size{Width: 683, Height: 384})) // 1366 × 768 at twice the size
-	must(t, tab.Open(s.URL+"/"))
+	must(t, tab.Open(s.URL+"/?lang=zh"))
 	complaints(t, tab)
 	await(t, tab, `document.activeElement.id === "user"`)
 	must(t, tab.Do(chromedp.KeyEvent("admin\t"), chromedp.KeyEvent(s.password), chromedp.KeyEvent("\r")))

@@ -136,7 +136,7 @@ func assistantsPhone(t *testing.T, lang string) {
 	tab := start(t)
 	phone := browser.Sizes[2]
 	must(t, browser.Resize(tab, phone))
-	query := map[string]string{"zh": "", "en": "?lang=en"}[lang]
+	query := "?lang=" + lang
 	pick := func(zh, en string) string { return map[string]string{"zh": zh, "en": en}[lang] }
 	must(t, tab.Open(s.URL+"/assist"+query))
 	complaints(t, tab)

@@ -163,11 +163,12 @@ func frontDoor(t *testing.T, lang string) {
 	must(t, err)
 	tab := start(t)
 	must(t, browser.Resize(tab, browser.Sizes[1]))
-	query := map[string]string{"zh": "", "en": "?lang=en"}[lang]
+	query := "?lang=" + lang
 	pick := func(zh, en string) string { return map[string]string{"zh": zh, "en": en}[lang] }
 	must(t, tab.Open(s.URL+"/"+query))
 	complaints(t, tab)
 
+	await(t, tab, fmt.Sprintf(`document.querySelector("#language").getAttribute("href") === "/?lang=%s"`, pick("en", "zh")))
 	typed(t, tab, "#user", "admin")
 	typed(t, tab, "#password", "wrong password\r")
 	await(t, tab, says("#signin .error", pick("用户名或密码不对，还能试 4 次", "4 tries left")))
@@ -232,6 +233,11 @@ func frontDoor(t *testing.T, lang string) {
 		t.Error("a teacher sees what is not hers")
 	}
 	looks(t, tab, "home-teacher-"+lang)
+
+	must(t, tab.Open(s.URL+"/"+query+"#invite=7QRA-XN33-SKCF-Z1P0"))
+	must(t, tab.Do(chromedp.Reload()))
+	await(t, tab, says("#carry", "7QRA-XN33-SKCF-Z1P0")+" && "+says("#carry", s.URL))
+	looks(t, tab, "home-carry-"+lang)
 }
 
 func plan(t *testing.T, tab *browser.Tab, lang string) {
