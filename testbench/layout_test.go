@@ -194,7 +194,7 @@ func commandFaults(readme string, targets, subcommands, folders []string) []stri
 	return faults
 }
 
-var inlineCommand = regexp.MustCompile("`((?:make|tongke|go run|go test|\\.ci/)[^`\n]*)`")
+var inlineCommand = regexp.MustCompile("`((?:make|tongke|go run|go test|\\.ci/run)(?: [^`\n]*)?)`")
 
 func readmeCommands(readme string) []string {
 	var commands []string
@@ -556,6 +556,7 @@ func TestLayoutChecksCanFail(t *testing.T) {
 		{"README: no such subcommand", commands("```sh\ngo run ./cmd/tongke demmo\n```\nand `tongke stop`\n"), 2},
 		{"README: no such folder", commands("```sh\ngo test ./media/realy/\n```\n"), 1},
 		{"README: an unknown command", commands("```sh\ncurl example.org\n```\n"), 1},
+		{"README: a name and not a command", commands("The protocol is `tongke.v1`, the file `tongke.toml`.\n"), 0},
 		{"README: not a command", commands("```text\nmake coffee\n```\n"), 0},
 
 		{"map: whole", parts("```text\ncmd/\n  tongke/  main\nmedia/  packets\n         of sound\n  relay/\nsystemd/ units\n```\n"), 0},
