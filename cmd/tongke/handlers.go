@@ -99,7 +99,11 @@ func (d *daemon) figures() map[string]any {
 // participants counts those who take part in live lessons, by role.
 func (d *daemon) participants() map[string]int {
 	s := d.ingest.Stats()
-	return map[string]int{"publisher": s.Publishers, "subscriber": s.Subscribers}
+	all := map[string]int{"publisher": s.Publishers, "subscriber": s.Subscribers}
+	for role, n := range d.sessions.Stats().Roles {
+		all[role] += n
+	}
+	return all
 }
 
 // urls are where this box's HTTPS port answers: the configured names first, then the addresses of its interfaces.

@@ -22,7 +22,7 @@ func (d *daemon) newSessions() (err error) {
 	d.sessions = session.New(session.Config{
 		Auth: d.auth, Hub: d.hub, Records: d.registry, Engine: d.engine, Relay: d.relay,
 		Box: d.box.ID(), BoxName: d.name, Place: d.place,
-		Fresh: d.fresh, Uplink: d.parent.event, Assist: d.assist,
+		Fresh: d.fresh, Uplink: d.uplink, Assist: d.assist,
 		Help: func(lesson, room, code string) {
 			d.log.Warn("a classroom calls for the technician", "lesson", lesson, "classroom", room, "code", code)
 		},
@@ -91,6 +91,15 @@ func (u *uplinkState) event() *protocol.Uplink {
 		return nil
 	}
 	return &protocol.Uplink{Up: u.up, Since: protocol.At(u.since)}
+}
+
+// uplink is what pages are told of the link to the parent.
+func (d *daemon) uplink() *protocol.Uplink {
+	e := d.parent.event()
+	if e != nil && !e.Up {
+		e.NextTry = protocol.At(d.node.NextTry().Truncate(time.Second)) // so that pages are not told of each jitter
+	}
+	return e
 }
 
 // mayTake says whether a peer may have a source: of children a lesson's rules are asked.

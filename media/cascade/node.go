@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tongke/media/packet"
@@ -36,7 +37,8 @@ type Node struct {
 	done chan struct{}  // closed when Run has ended
 	wg   sync.WaitGroup // dials and closing connections; waited for by Run
 
-	tunnels tunnelCount // of children
+	tunnels tunnelCount  // of children
+	nextTry atomic.Int64 // packet.Time
 
 	// A test's network between two boxes: change the candidates in descriptions on the child's side. Set before SetParents.
 	mangleOffer, mangleAnswer func(sdp string) string
@@ -118,10 +120,20 @@ func (n *Node) Run(ctx context.Context) error {
 			f()
 		}
 		now := packet.Now()
-		if at := n.dial.step(now); at != 0 {
+		at := n.dial.step(now)
+		n.nextTry.Store(int64(at))
+		if at != 0 {
 			timer.Reset(max(at.Sub(now), time.Millisecond))
 		}
 	}
+}
+
+// NextTry is when a parent is dialled next; the zero time where none is. A dial that is under way shows its end, should it find nobody.
+func (n *Node) NextTry() time.Time {
+	if at := n.nextTry.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
 }
 
 // end says bye, gives it a moment, and waits for all that runs.

@@ -30,7 +30,7 @@ func seedOffers(f *testing.F) {
 func FuzzDescription(f *testing.F) {
 	seedOffers(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, r := range []role{receives, sends, both} {
+		for _, r := range []role{receives, sends, both, page} {
 			d, err := readDescription(text, r, nil)
 			if err != nil {
 				var bad *OfferError
@@ -59,6 +59,14 @@ func FuzzOffer(f *testing.F) {
 		ctx := context.Background()
 		if p, answer, err := e.Receive(ctx, text, ReceiveOptions{}); err == nil {
 			mustBeAnswer(t, text, answer)
+			p.Close()
+		}
+		if p, answer, err := e.ReceivePage(ctx, text, ReceiveOptions{}); err == nil {
+			mustBeAnswer(t, text, answer)
+			if answer, err := p.Renegotiate(ctx, text, nil); err == nil {
+				mustBeAnswer(t, text, answer)
+			}
+			p.Lines()
 			p.Close()
 		}
 		if p, answer, err := e.Send(ctx, text, SendOptions{}); err == nil {

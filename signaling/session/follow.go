@@ -23,6 +23,9 @@ type follower struct {
 	retry   time.Time
 	out     string    // the lesson that the teacher sent this room out of
 	endedAt time.Time // when the present one was seen to be over
+
+	next   *protocol.Lesson // as found at looked
+	looked time.Time
 }
 
 // step lets a wall screen follow its room's lessons.
@@ -83,17 +86,24 @@ func (s *Server) aside(f func(ctx context.Context)) {
 	})
 }
 
-// next is the room's next planned lesson.
-func (s *Session) next(now time.Time) (next protocol.Lesson, ok bool) {
+// lookEvery is how old the room's next lesson may be: a term's lessons are many.
+const lookEvery = 2 * time.Second
+
+// next is the room's next planned lesson; nil if there is none.
+func (s *Session) next(now time.Time) *protocol.Lesson {
+	if now.Sub(s.follow.looked) < lookEvery {
+		return s.follow.next
+	}
+	s.follow.next, s.follow.looked = nil, now
 	for _, l := range s.srv.cfg.Records.List() {
 		if l.State != protocol.Planned || l.Start.Before(now) || !s.srv.cfg.Records.Visible(l, s.campus, s.classroom) {
 			continue
 		}
-		if !ok || l.Start.Before(next.Start) {
-			next, ok = l, true
+		if s.follow.next == nil || l.Start.Before(s.follow.next.Start) {
+			s.follow.next = &l
 		}
 	}
-	return next, ok
+	return s.follow.next
 }
 
 // showRoom tells a page of the room what concerns the room alone, when that has changed.
@@ -106,11 +116,12 @@ func (s *Session) showRoom(now time.Time) {
 	if cfg.Uplink != nil {
 		e.Uplink = cfg.Uplink()
 	}
-	next, planned := s.next(now)
-	if planned {
+	next := s.next(now)
+	var until time.Duration
+	if next != nil {
+		until = next.Start.Sub(now)
 		e.Next = &protocol.NextLesson{ID: next.ID, Title: next.Title, Subject: next.Subject, Teacher: next.Teacher, Start: protocol.At(next.Start)}
 	}
-	until := next.Start.Sub(now)
 	switch {
 	case s.lesson != "" && s.state != nil && s.state.State == protocol.Ended:
 		e.State = protocol.RoomEnded
@@ -122,9 +133,9 @@ func (s *Session) showRoom(now time.Time) {
 		e.State = protocol.RoomOut
 	case cfg.Fresh != nil && cfg.Fresh():
 		e.State = protocol.RoomFresh
-	case planned && until <= lookFor:
+	case next != nil && until <= lookFor:
 		e.State = protocol.RoomLook
-	case planned && until <= soonFor:
+	case next != nil && until <= soonFor:
 		e.State = protocol.RoomSoon
 	}
 	if s.role == auth.Classroom && e.State == protocol.RoomIn && cfg.Assist != nil && !s.inMaster() {

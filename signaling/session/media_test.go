@@ -311,9 +311,7 @@ func TestCallOn(t *testing.T) {
 		eventually(t, "a keyframe", func() bool { third.mu.Lock(); defer third.mu.Unlock(); return third.keys[who.mark] > 0 })
 		picture = append(picture, time.Since(at))
 		t.Logf("voice %v, keyframe %v", voice[i], picture[i])
-		if who.plis.Load() == plis {
-			t.Error("no keyframe was asked for")
-		}
+		eventually(t, "a keyframe is asked for", func() bool { return who.plis.Load() > plis }) // the page may have been served from the cache
 		if n := who.count(who.mark, "audio"); n > 0 {
 			t.Errorf("%c hears itself", who.mark)
 		}
