@@ -1,0 +1,36 @@
+package browser_test
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"tongke/testbench/browser"
+)
+
+// TestTeachShares shares the whole screen, which earns a warning, and a window; and opens the small window over them.
+func TestTeachShares(t *testing.T) {
+	tab := start(t)
+	p := newPodium(t, 11)
+	must(t, tab.Open(p.url+"/teach/music"))
+	shows(t, tab, "the lesson", `window.tongke?.phase === "in" && document.querySelectorAll(".tile").length === 11`)
+	must(t, tab.Do(chromedp.Evaluate[chromedp.Void](`window.wanted = []; const open = navigator.mediaDevices.getDisplayMedia.bind(navigator.mediaDevices);
+		navigator.mediaDevices.getDisplayMedia = (o) => {
+			wanted.push(o);
+			return open(o).then((s) => { const [t] = s.getVideoTracks(), real = t.getSettings.bind(t); t.getSettings = () => ({ ...real(), displaySurface: "monitor" }); return s; });
+		}`)))
+	must(t, tab.Do(chromedp.Click("#share")))
+	shows(t, tab, "the warning", `document.querySelectorAll("#lesson .message .acts button").length === 2 && document.querySelector("#lesson .message").dataset.look === "warn"`)
+	shows(t, tab, "the board", `document.querySelector("#preview video")?.videoWidth > 0 && document.querySelector("#inset video")?.videoWidth > 0`)
+	shows(t, tab, "a window is asked for, without this tab", `wanted[0].video.displaySurface === "window" && wanted[0].selfBrowserSurface === "exclude"`)
+	must(t, tab.Do(chromedp.Click("#lesson .message .acts button:last-child")))
+	shows(t, tab, "no warning", `document.querySelector("#lesson .message").innerText === ""`)
+	must(t, tab.Do(chromedp.Click("#small")))
+	shows(t, tab, "the small window", `documentPictureInPicture.window?.document.querySelectorAll(".tile").length === 11`)
+	shows(t, tab, "its rows", `(() => { const d = documentPictureInPicture.window.document; const r = d.querySelector(".call").getBoundingClientRect(); return r.height >= 48 && r.height <= 64 && getComputedStyle(d.querySelector(".picture")).display === "none"; })()`)
+	_, err := browser.Eval[bool](tab, `(() => { documentPictureInPicture.window.document.querySelectorAll(".call")[4].click(); return true; })()`)
+	must(t, err)
+	p.requested(t, `{"room":"r4","type":"floor.call"}`)
+	must(t, tab.Do(chromedp.KeyEvent("s")))
+	shows(t, tab, "nothing shared", `document.querySelector("#inset").classList.contains("empty")`)
+}
