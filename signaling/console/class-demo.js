@@ -2,7 +2,7 @@
 
 import { Info } from "./class-info.js";
 import { JoinForm } from "./class-join.js";
-import { plan } from "./class-layout.js";
+import { looking, plan, waiting } from "./class-layout.js";
 import { choose, forgetful, isMaster } from "./class-state.js";
 import { element } from "./class-view.js";
 
@@ -167,7 +167,9 @@ function draw(view, form, info, name) {
 	const l = f.lesson;
 	const places =
 		m.key === "soon.look"
-			? { tiles: [{ id: "own", kind: /** @type {const} */ ("own"), room: "", x: 480, y: 265, w: 960, h: 540, floor: false }], names: null, speaking: null, full: false }
+			? looking()
+			: m.key === "wait.teacher"
+			? waiting()
 			: plan({ me: f.me, master: isMaster(f), board: l?.sources.board ?? false, camera: true, rooms: l?.rooms.map((r) => r.room) ?? [], floor: l?.floor.map((h) => h.room) ?? [], layout: l?.layout ?? "lecture" });
 	const thin = l?.rooms[0]?.step === "voice";
 	view.calledAt = name === "live+board" ? -Infinity : performance.now();
@@ -179,7 +181,7 @@ function draw(view, form, info, name) {
 		(t) => {
 			const plug = t.kind === "own" && f.camera === "missing";
 			const missing = t.kind === "own" ? false : thin || (t.kind === "campus" && t.room === "guanyin" && !t.floor);
-			return { stream: null, key: t.id, note: t.kind === "own" && f.covered ? "covered" : plug ? "plug" : missing ? "voice" : "" };
+			return { stream: null, key: t.id, note: t.kind === "own" && f.covered ? "covered" : plug ? "plug" : missing && t.kind !== "board" ? "voice" : "" };
 		},
 		{
 			level: m.key === "floor.us" ? 62 : m.key === "floor.quiet" ? 12 : 0,

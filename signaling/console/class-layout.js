@@ -103,6 +103,16 @@ export function plan(w) {
 	return { tiles, names: y < 810 ? place(1440, y, 810 - y) : null, speaking: null, full: false };
 }
 
+/** Before the teacher begins: whose lesson it is, and the own picture. @returns {Plan} */
+export function waiting() {
+	return { tiles: [tile("own", 1440, 0, small, [])], names: { x: 0, y: 0, w: 1440, h: 810 }, speaking: null, full: false };
+}
+
+/** A minute before the lesson: does the camera see the class? @returns {Plan} */
+export function looking() {
+	return { tiles: [tile("own", 480, 265, half, [])], names: null, speaking: null, full: false };
+}
+
 /** Somebody was called on. @param {Wish} w @param {string[]} floor @returns {Plan} */
 function called(w, floor) {
 	const [first, second] = floor;
@@ -130,7 +140,8 @@ function called(w, floor) {
 	}
 	tiles.push(...below.map((id, i) => tile(id, i * 480, 540, small, floor)));
 	const x = below.length * 480;
-	return { tiles, names: null, speaking: { x, y: 540, w: 1920 - x, h: 270, rooms: w.floor }, full: false };
+	const room = 1920 - x >= half[0]; // beside a second speaker there is none: the sentence names both
+	return { tiles, names: null, speaking: room ? { x, y: 540, w: 1920 - x, h: 270, rooms: w.floor } : null, full: false };
 }
 
 /** 看各校: everybody. @param {Wish} w @param {string[]} others @returns {Plan} */

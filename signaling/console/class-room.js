@@ -4,7 +4,7 @@ import { Black, Device, Meter, camera, microphone } from "./capture.js";
 import { Info } from "./class-info.js";
 import { JoinForm } from "./class-join.js";
 import { listen } from "./class-keys.js";
-import { plan } from "./class-layout.js";
+import { looking, plan, waiting } from "./class-layout.js";
 import { Sound } from "./class-sound.js";
 import { choose, doneAfter, forgetful, hand, inLesson, isMaster, own } from "./class-state.js";
 import { View, element } from "./class-view.js";
@@ -175,7 +175,9 @@ export class Wall {
 		const rooms = f.lesson?.rooms.filter((r) => r.state !== "removed") ?? [];
 		const places =
 			key === "soon.look"
-				? { tiles: [{ id: "own", kind: /** @type {const} */ ("own"), room: "", x: 480, y: 265, w: 960, h: 540, floor: false }], names: null, speaking: null, full: false }
+				? looking()
+				: key === "wait.teacher" && !master
+				? waiting()
 				: plan({
 						me: f.me,
 						master,

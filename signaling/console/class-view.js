@@ -142,7 +142,11 @@ export class View {
 		const cut = text.search(/\s?[（(]/); // what stands in brackets leaves first
 		write("words", cut > 0 ? text.slice(0, cut) : text);
 		write("more", cut > 0 ? text.slice(cut) : "");
-		write("mark", l.mark === "🎤" ? "" : l.mark);
+		const mark = element("mark");
+		if (mark.dataset.mark !== l.mark) {
+			mark.dataset.mark = l.mark;
+			mark.replaceChildren(l.mark === "✋" ? icon("hand") : l.mark === "🎤" ? "" : l.mark);
+		}
 		write("code", l.code);
 		if (this.shown !== m.key) {
 			this.shown = m.key;
@@ -264,12 +268,13 @@ export class View {
 		const count = this.say("campuses.more", { count: l.rooms.length });
 		const all = alone ? [l.master.name, own(f)?.name ?? ""].filter(Boolean) : [l.master.name, ...others].filter(Boolean);
 		const text = others.length > many ? count : all.join(this.say("names.join"));
-		const key = [l.subject, l.title, l.teacher, text, names.style.height, innerWidth, innerHeight].join("|");
+		const key = [l.state, l.subject, l.title, l.teacher, text, names.style.height, innerWidth, innerHeight].join("|");
 		if (names.dataset.key === key) {
 			return;
 		}
 		names.dataset.key = key;
-		const roomy = names.clientHeight > names.clientWidth; // two places free, one above the other
+		const roomy = parseFloat(names.style.height.replace("calc(", "")) > 270; // more than one place is free
+		names.classList.toggle("wide", (f.lesson?.state === "waiting" || f.lesson?.state === "planned") && roomy);
 		write("title", alone || roomy || others.length > many ? l.subject || l.title : "");
 		write("by", alone || roomy ? (l.teacher ?? "") : "");
 		write("campuses", text);
@@ -312,6 +317,7 @@ export class View {
 	roomPage(f, m, checks) {
 		const here = m.key === "idle" || m.key === "soon" || m.key === "ended" || m.key === "removed" || m.key === "room.taken";
 		element("room").hidden = !here;
+		document.body.classList.toggle("between", here);
 		write("bigclock", clock(f.now));
 		const list = element("checks");
 		list.hidden = m.key !== "soon";

@@ -141,6 +141,7 @@ test("layouts, somebody called", () => {
 	assert.deepEqual(drawn(plan(wish(3, { floor: ["b"], layout: "board" }))), ["b 0,0 960x540 floor", "board 960,0 960x540", "teacher 0,540 480x270", "own 480,540 480x270"]);
 	assert.deepEqual(plan(wish(3, { floor: ["b"] })).speaking?.rooms, ["b"]);
 	assert.deepEqual(drawn(plan(wish(8, { floor: ["b", "c"] }))).at(-1), "c 960,540 480x270 floor");
+	assert.equal(plan(wish(8, { floor: ["b", "c"] })).speaking, null);
 	assert.deepEqual(drawn(plan(wish(3, { floor: ["b"], board: false }))), ["b 0,0 1440x810 floor", "teacher 1440,0 480x270", "own 1440,270 480x270"]);
 });
 
