@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -265,19 +266,13 @@ func repeat(ctx context.Context, session func(context.Context) (connected bool, 
 // watchState returns channels that are closed when pc has connected, and when it has been lost.
 func watchState(pc *webrtc.PeerConnection) (connected, lost <-chan struct{}) {
 	up, down := make(chan struct{}), make(chan struct{})
-	var wasUp, wasDown bool // pion calls the handler from one goroutine at a time
+	var wasUp, wasDown sync.Once // pion calls the handler from a goroutine of its own for each change
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
 		case webrtc.PeerConnectionStateConnected:
-			if !wasUp {
-				wasUp = true
-				close(up)
-			}
+			wasUp.Do(func() { close(up) })
 		case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-			if !wasDown {
-				wasDown = true
-				close(down)
-			}
+			wasDown.Do(func() { close(down) })
 		}
 	})
 	return up, down
