@@ -16,7 +16,7 @@ import (
 
 // newSessions makes the live lessons and the pages' sessions.
 func (d *daemon) newSessions() (err error) {
-	if d.hub, err = lesson.NewHub(lesson.HubConfig{Registry: d.registry, Log: d.log.With("part", "hub"), RoomName: d.roomName}); err != nil {
+	if d.hub, err = lesson.NewHub(lesson.HubConfig{Registry: d.registry, Log: d.log.With("part", "hub"), RoomName: d.roomName, Teaching: d.relay.SetTeaching}); err != nil {
 		return dataFault(d.dir, err)
 	}
 	d.sessions = session.New(session.Config{
