@@ -101,7 +101,7 @@ func (s *Session) answered(sdp string) error {
 		d.kinds, d.mids = append(d.kinds, c.Kind), append(d.mids, c.MID)
 	}
 	d.peer.OnRTCP(func(slot int, p []rtcp.Packet) { sub.HandleRTCP(slot, p) })
-	s.bind(s.state)
+	s.bind()
 	return nil
 }
 
@@ -124,8 +124,8 @@ func (s *Session) downState(d *down, st rtc.State) {
 	}
 }
 
-// bind brings the slots to what the layout wants now. before is the state that the page knew until now.
-func (s *Session) bind(before *protocol.State) {
+// bind brings the slots to what the layout wants now.
+func (s *Session) bind() {
 	d := s.down
 	if d == nil || d.sub == nil {
 		return

@@ -14,7 +14,7 @@ const (
 	soonFor   = 5 * time.Minute
 	lookFor   = time.Minute
 	endedFor  = 20 * time.Second // 下课了，谢谢大家
-	joinAgain = 5 * time.Second  // after a refusal
+	joinAgain = 5 * time.Second  // after a refusal; the teacher may have thought again
 )
 
 // follower is how a wall screen without a lesson of its own finds one.
@@ -42,14 +42,18 @@ func (s *Session) step(now time.Time) {
 			s.follow.endedAt = time.Time{}
 		}
 	}
+	if s.follow.out != "" {
+		if st, known := s.srv.cfg.Hub.State(s.follow.out); !known || st.State == protocol.Ended {
+			s.follow.out = ""
+		}
+	}
 	if s.lesson != "" || s.follow.joining != "" || now.Before(s.follow.retry) || s.conn == nil {
 		return
 	}
 	id, ok := s.srv.cfg.Hub.ForRoom(s.campus, s.classroom)
-	if !ok || id == s.follow.out {
-		return
+	if ok {
+		s.join(id)
 	}
-	s.join(id)
 }
 
 // join enters a lesson when the hub lets us in.
@@ -69,7 +73,7 @@ func (s *Session) joined(id string, err error) {
 		s.follow.out, s.follow.endedAt = "", time.Time{}
 		s.enter(id)
 	case errors.Is(err, &protocol.Error{Code: protocol.Removed}):
-		s.follow.out = id
+		s.follow.out, s.follow.retry = id, time.Now().Add(joinAgain)
 	default:
 		s.follow.retry = time.Now().Add(joinAgain)
 		s.log.Info("lesson not joined", "lesson", id, "err", err)
@@ -127,10 +131,10 @@ func (s *Session) showRoom(now time.Time) {
 		e.State = protocol.RoomEnded
 	case s.lesson != "":
 		e.State = protocol.RoomIn
-	case s.follow.joining != "":
-		e.State = protocol.RoomJoining
 	case s.follow.out != "":
 		e.State = protocol.RoomOut
+	case s.follow.joining != "":
+		e.State = protocol.RoomJoining
 	case cfg.Fresh != nil && cfg.Fresh():
 		e.State = protocol.RoomFresh
 	case next != nil && until <= lookFor:

@@ -362,6 +362,9 @@ func TestMutedMicrophonesAreNotForwarded(t *testing.T) {
 	if n := l.a.count('T', "audio"); n == 0 {
 		t.Error("nothing was heard before")
 	}
+	// Let in again, the screen comes back by itself.
+	l.teacher.must(protocol.RoomAdmit{Room: "north"}, nil)
+	l.a.saw("in again", func() bool { return l.a.room.State == protocol.RoomIn })
 }
 
 // Media does not notice that the websocket is gone; and the page comes back to its slots.

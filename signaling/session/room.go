@@ -96,7 +96,7 @@ func (s *Session) setHere(f func(*roomHere)) {
 	s.srv.mu.Unlock()
 	for _, p := range pages {
 		p.post(func() {
-			p.bind(p.state)
+			p.bind()
 			p.showRoom(time.Now())
 		})
 	}

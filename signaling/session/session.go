@@ -237,7 +237,7 @@ func (s *Session) tick(now time.Time) {
 	case s.conn == nil && now.Sub(s.parked) >= parkFor:
 		s.end("")
 		return
-	case !s.who.Expires.IsZero() && now.After(s.who.Expires):
+	case !s.who.Expires.IsZero() && now.After(s.who.Expires) && !s.teaching():
 		s.end(protocol.ByeSignedOut)
 		return
 	}
@@ -314,8 +314,13 @@ func (s *Session) heard(id string, e protocol.Event) {
 		s.closeMedia()
 	}
 	s.gate(before)
-	s.bind(before)
+	s.bind()
 	s.showRoom(time.Now())
+}
+
+// teaching reports whether the lesson is on: then nobody is sent away because a token has run out.
+func (s *Session) teaching() bool {
+	return s.state != nil && (s.state.State == protocol.Live || s.state.State == protocol.Over)
 }
 
 // inRoom reports whether the page belongs to a room that can be sent away.
@@ -327,7 +332,7 @@ func (s *Session) removed() {
 		s.end(protocol.ByeRemoved)
 		return
 	}
-	s.follow.out = s.lesson
+	s.follow.out, s.follow.retry = s.lesson, time.Now().Add(joinAgain)
 	s.enter("")
 	s.showRoom(time.Now())
 }

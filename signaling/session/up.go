@@ -297,7 +297,7 @@ var _ track.Maker = (*published)(nil)
 // mayForward reports whether a source may leave this box now.
 func (s *Session) mayForward(source string) bool {
 	st := s.state
-	if st == nil || st.State != protocol.Live && st.State != protocol.Over {
+	if !s.teaching() {
 		return false
 	}
 	if s.role == auth.Teacher {
