@@ -31,6 +31,8 @@ type Config struct {
 	Log    LogConfig    `toml:"log"`
 	Uplink UplinkConfig `toml:"uplink"`
 	Ingest IngestConfig `toml:"ingest"`
+
+	demoStates bool // by a flag only
 }
 
 // BoxConfig says what the box is called and by which names others reach it.

@@ -22,7 +22,7 @@ const maxURLs = 7
 
 // newAPI puts everything over HTTP together.
 func (d *daemon) newAPI() (*api.API, error) {
-	screens, err := pages.Handler()
+	screens, err := pages.New(pages.Options{DemoStates: d.cfg.demoStates})
 	if err != nil {
 		return nil, err
 	}
