@@ -80,6 +80,10 @@ async function main() {
 			get lesson() {
 				return desk.lesson;
 			},
+			/** whether echo is taken out of the voice that is sent */
+			get echoFree() {
+				return desk.studio.voiceOf?.getSettings().echoCancellation === true;
+			},
 			get publishing() {
 				return desk.studio.publisher.pc?.connectionState ?? "";
 			},

@@ -61,6 +61,9 @@ func TestTeachACampus(t *testing.T) {
 	press(t, teacher, tile, `.querySelector(".call")`)
 	shows(t, class, "the lesson again", `tongke.state === "live"`)
 
+	press(t, teacher, "#share")
+	shows(t, class, "the board", `document.querySelector("[aria-label='黑板']")?.videoWidth > 0`)
+
 	phone, err := teacher.NewTab()
 	must(t, err)
 	t.Cleanup(phone.Close)

@@ -2,13 +2,15 @@ package browser_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"tongke/testbench/browser"
 )
 
-// TestTeachShares shares the whole screen, which earns a warning, and a window; and opens the small window over them.
+// TestTeachShares shares the whole screen, which earns a warning, opens the small window over it, and plays music.
 func TestTeachShares(t *testing.T) {
 	tab := start(t)
 	p := newPodium(t, 11)
@@ -33,4 +35,17 @@ func TestTeachShares(t *testing.T) {
 	p.requested(t, `{"room":"r4","type":"floor.call"}`)
 	must(t, tab.Do(chromedp.KeyEvent("s")))
 	shows(t, tab, "nothing shared", `document.querySelector("#inset").classList.contains("empty")`)
+
+	// Music goes out as it is, until a campus is called: then its echo must be taken out.
+	shows(t, tab, "a voice without echo", `tongke.echoFree`)
+	p.change(map[string]any{"floor": []any{}, "music": true}, 0, nil)
+	shows(t, tab, "music as it is", `!tongke.echoFree`)
+	time.Sleep(500 * time.Millisecond) // both microphones are open
+	took, err := browser.Eval[float64](tab, `new Promise((done) => { const from = performance.now(); document.querySelector(".call").click(); const t = setInterval(() => { if (tongke.echoFree) { clearInterval(t); done(performance.now() - from); } }, 5); })`)
+	must(t, err)
+	if took > 200 {
+		t.Errorf("echo is taken out %.0f ms after the call, want at most 200", took)
+	}
+	must(t, tab.Do(chromedp.KeyEvent(kb.Escape)))
+	shows(t, tab, "music again", `!tongke.echoFree`)
 }
