@@ -111,6 +111,9 @@ func allKeys(prefix string, t reflect.Type) []string {
 	var keys []string
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if !f.IsExported() {
+			continue
+		}
 		key := prefix + f.Tag.Get("toml")
 		keys = append(keys, key)
 		if f.Type.Kind() == reflect.Struct {
