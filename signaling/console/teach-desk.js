@@ -27,6 +27,7 @@ import { language, say } from "./text.js";
 const beat = 200; // ms between two looks at the microphone and the clock
 const failedFor = 5000; // ms that the page says that something was not done
 const patience = 30000; // ms after the bell's question: silence means five more minutes
+const lookEvery = 4000; // ms between two looks whether the box is there at all
 const signOutAfter = 600000; // ms after the lesson
 
 export class Desk {
@@ -75,7 +76,9 @@ export class Desk {
 		fill(this.words, document);
 		by("music-label").title = say(this.words, "teach.music.about");
 		for (const a of document.querySelectorAll("a.language")) {
-			a.setAttribute("href", language === "en" ? location.pathname : "?lang=en");
+			const other = new URL(location.href);
+			other.searchParams.set("lang", language === "en" ? "zh" : "en");
+			a.setAttribute("href", other.pathname + other.search);
 		}
 		by("home").setAttribute("href", link("/"));
 		this.press();
@@ -89,6 +92,7 @@ export class Desk {
 		this.client.on("room", (e) => (this.phoneBase = e.assist ? new URL(e.assist.url, location.href).origin : ""));
 		setInterval(() => this.beat(), beat);
 		setInterval(() => void this.measure(), 1000);
+		setInterval(() => void this.look(), lookEvery);
 		document.addEventListener("pointerdown", () => this.gesture());
 		this.draw();
 	}
@@ -255,6 +259,16 @@ export class Desk {
 		}
 		await this.receiver.measure();
 		await this.client.request("stats", this.receiver.counter.message(this.studio.muted ? 0 : this.studio.level)).catch(() => {});
+	}
+
+	/** A sign-in that has ended meanwhile keeps the connection from coming back: it has to be made anew. */
+	async look() {
+		const { status } = this.client;
+		if (status === "connecting" && this.client.clock() - this.client.since > lookEvery && (await ask("GET", "/session")).status === 401) {
+			location.replace(link("/"));
+		} else if (status === "open" && this.wish.remote) {
+			await this.client.request("media.candidate", { pc: "down", candidate: "", mid: "" }).catch(() => {}); // any answer says that the box is there
+		}
 	}
 
 	/**

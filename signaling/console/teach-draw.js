@@ -107,7 +107,9 @@ export class Drawing {
 		const lines = rows || (all.length > 6 && innerWidth < wide);
 		by("tiles").classList.toggle("lines", lines);
 		const bubble = (/** @type {string} */ room) => desk.notes.bubble(l, room, now);
-		desk.tiles.draw(all, (room) => this.picture(room), bubble, rows);
+		const first = all.filter((t) => t.turn > 0).sort((a, b) => a.turn - b.turn)[0];
+		const seen = new Set(all.filter((t) => !lines || t.floor || t === first).map((t) => t.room)); // a picture that no row shows is not decoded
+		desk.tiles.draw(all, (room) => (seen.has(room) ? this.picture(room) : { stream: null, key: "" }), bubble, rows);
 		desk.small.draw(all, l, now, desk.wish.remote ? l.sources.muted : desk.studio.muted, bubble);
 		desk.notes.draw(l);
 		this.stage(l);

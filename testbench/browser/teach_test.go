@@ -25,7 +25,7 @@ func TestTeachLooks(t *testing.T) {
 	tab, err := browser.Start(t.Context(), t.TempDir())
 	must(t, err)
 	defer tab.Close()
-	states := strings.Fields("opening elsewhere refused before live floor two quiet notes bell away failed stopped monitor muted blocked end keys phone write remote ended")
+	states := strings.Fields("opening elsewhere refused before live floor two quiet notes bell away failed stopped monitor muted blocked end menu layouts info keys phone write remote ended")
 	for _, size := range browser.Sizes {
 		must(t, browser.Resize(tab, size))
 		for _, lang := range []string{"zh", "en"} {
