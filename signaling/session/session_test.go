@@ -371,8 +371,6 @@ func TestShutdownSaysBye(t *testing.T) {
 	b.create("l")
 	p := connect(t, b.local, nil).hello(class("l"))
 	silent := connect(t, b.local, nil)
-	b.srv.mu.Lock()
-	b.srv.mu.Unlock()
 	go b.stop() // waited for by the test's end
 	p.closeCode()
 	if p.bye != protocol.ByeShutdown {
