@@ -5,6 +5,7 @@ import (
 
 	"tongke/media/ingest"
 	"tongke/signaling/auth"
+	"tongke/signaling/session"
 )
 
 // authorize says who publishes or watches by WHIP and WHEP. What a role may do there stands in mayMedia.
@@ -16,7 +17,7 @@ func (d *daemon) authorize(r *http.Request, lesson string, publish bool) (ingest
 	if !d.mayMedia(r, p, lesson, publish) {
 		return ingest.Grant{}, ingest.ErrForbidden
 	}
-	return ingest.Grant{TokenID: p.TokenID, Name: string(p.Role)}, nil
+	return ingest.Grant{TokenID: p.TokenID, Name: string(p.Role), Room: d.roomOf(p)}, nil
 }
 
 func (d *daemon) mayMedia(r *http.Request, p auth.Principal, id string, publish bool) bool {
@@ -31,7 +32,7 @@ func (d *daemon) mayMedia(r *http.Request, p auth.Principal, id string, publish 
 		return p.Teaches(id, l.Teacher, l.CreatedBy)
 	case auth.Publish:
 		return publish
-	case auth.Watch, auth.Assistant, auth.Inspector:
+	case auth.Watch, auth.Assistant: // no inspector yet: whoever looks into a lesson from outside must be seen there, and the sign is missing
 		return !publish && p.Lesson != "" // by a token of this lesson, not by being somebody
 	case auth.Classroom:
 		return !publish && (p.Lesson != "" || d.attends(r, p, id))
@@ -44,4 +45,16 @@ func (d *daemon) mayMedia(r *http.Request, p auth.Principal, id string, publish 
 func (d *daemon) attends(r *http.Request, p auth.Principal, id string) bool {
 	l, err := d.registry.Ask(r.Context(), id)
 	return err != nil || d.registry.Visible(l, p.Campus, p.Classroom)
+}
+
+// roomOf is the classroom that somebody watches from; "" from outside. Whoever teaches is in the box's own room.
+func (d *daemon) roomOf(p auth.Principal) string {
+	at := d.place()
+	switch {
+	case p.Role == auth.Teacher, p.Role == auth.Classroom && p.Campus == "":
+		return at.Room()
+	case p.Role == auth.Classroom:
+		return session.Place{Campus: p.Campus, Classroom: p.Classroom}.Room()
+	}
+	return ""
 }

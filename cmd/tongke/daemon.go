@@ -113,7 +113,7 @@ func (d *daemon) start() error {
 	}
 	d.parts.start("relay", d.relay.Run)
 	d.relay.Watch(d.lessons.source)
-	d.relay.Watch((&rules{hub: d.hub, refresh: d.node.Refresh, lessons: map[string]*ruled{}}).source)
+	d.relay.Watch((&rules{hub: d.hub, changed: d.rulesChanged, lessons: map[string]*ruled{}}).source)
 	d.relay.Watch((&taught{hub: d.hub, box: d.box.ID(), sources: map[string][]string{}}).source)
 	d.parts.start("engine", untilDone(d.engine.Close))
 	d.parts.start("lessons", d.registry.Run)
@@ -181,6 +181,7 @@ func (d *daemon) build() (err error) {
 		Engine: d.engine, Relay: d.relay, Box: d.box.ID(),
 		Authorize: d.authorize,
 		Lessons:   d.lessons,
+		Voice:     d.voice,
 		Limits:    d.cfg.Ingest.limits(),
 		Log:       d.log.With("part", "ingest"),
 	})

@@ -112,11 +112,26 @@ func (d *daemon) mayTake(p cascade.Peer, k track.Key) bool {
 	return err == nil && ok && session.MayTake(st, session.Child{Box: c.ID, Campus: c.CampusID, Classroom: c.Classroom}, k)
 }
 
-// rules has the uplinks look again at what children may take when a lesson's state says otherwise than before. It watches the lessons of
+// voice is whose voice a WHEP subscriber in a room hears.
+func (d *daemon) voice(lesson, room string) track.Key {
+	st, ok := d.hub.State(lesson)
+	if !ok {
+		return track.Key{Lesson: lesson, Source: track.Voice}
+	}
+	return session.VoiceFor(st, room)
+}
+
+// rulesChanged lets uplinks and WHEP subscribers follow the floor of a lesson.
+func (d *daemon) rulesChanged(lesson string) {
+	d.node.Refresh()
+	d.ingest.VoiceChanged(lesson)
+}
+
+// rules has those who forward look again at what may be forwarded when a lesson's state says otherwise than before. It watches the lessons of
 // which the relay has something, and belongs to the relay's goroutine.
 type rules struct {
 	hub     *lesson.Hub
-	refresh func()
+	changed func(lesson string)
 	lessons map[string]*ruled
 }
 
@@ -143,7 +158,7 @@ func (r *rules) source(e relay.SourceEvent) {
 		l = &ruled{sources: map[track.Key]bool{}, cancel: r.hub.Watch(id, func(e protocol.Event) {
 			if st, ok := e.(protocol.State); ok && !session.SameFor(last, st) {
 				last = st
-				r.refresh()
+				r.changed(id)
 			}
 		})}
 		r.lessons[id] = l

@@ -77,9 +77,14 @@ func (s *Server) send(ctx context.Context, x *session, sdp string, _ *offer) (pe
 	}
 	x.media = sub
 	p.OnRTCP(func(slot int, pkts []rtcp.Packet) { sub.HandleRTCP(slot, pkts) })
+	voice := voiceSlot{s: s, x: x, sub: sub, slot: slices.Index(sources, track.Voice)}
+	if voice.slot >= 0 {
+		x.hear = voice.follow
+	}
 	bind := func() {
+		voice.bind()
 		for i, source := range sources {
-			if source != "" {
+			if source != "" && source != track.Voice {
 				sub.Bind(i, track.Key{Lesson: x.lesson, Source: source}, relay.BindOptions{})
 			}
 		}

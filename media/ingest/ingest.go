@@ -26,12 +26,14 @@ import (
 
 	"tongke/media/relay"
 	"tongke/media/rtc"
+	"tongke/media/track"
 )
 
 // Grant says who a request comes from.
 type Grant struct {
 	TokenID string // the same for all requests of one token or sign-in; tells a publisher's return from a rival
 	Name    string // for the log; never a pupil's name
+	Room    string // of a subscriber in one of the lesson's classrooms, as Config.Voice knows it; "" outside
 }
 
 // Lessons is what must be known of lessons. Its methods may be called from many goroutines.
@@ -107,6 +109,8 @@ type Config struct {
 	Authorize  func(r *http.Request, lesson string, publish bool) (Grant, error)
 	Lessons    Lessons
 	ICEServers func(r *http.Request) []ICEServer
+	// Voice says whose voice a subscriber in a room hears now; VoiceChanged when that may be another. nil: always the teacher's.
+	Voice func(lesson, room string) track.Key
 
 	Limits Limits
 	Log    *slog.Logger

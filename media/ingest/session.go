@@ -52,6 +52,7 @@ type session struct {
 	created time.Time
 	frame   string                // what a fragment of this end holds beside credentials and candidates
 	shows   map[codec.Codec]uint8 // of a subscriber that asked for pictures: what it can decode
+	hear    func()                // of a subscriber that asked for sound: binds the voice that is to be heard now
 
 	patching sync.Mutex // one PATCH at a time; never held together with mu by others
 	patches  bucket     // under patching

@@ -21,6 +21,9 @@ func roomID(campus, classroom string) string {
 	return campus + "/" + classroom
 }
 
+// Room is how the box's own room is named in a lesson.
+func (p Place) Room() string { return roomID(p.Campus, p.Classroom) }
+
 // roomName is what people call it. The name of another campus than the box's is not known here: its id stands for it.
 func (p Place) roomName(campus, classroom string) string {
 	name := campus

@@ -59,3 +59,19 @@ func SameFor(a, b protocol.State) bool {
 	}
 	return true
 }
+
+// VoiceFor is whose voice a player without a page hears in a room of the lesson: that of who was called on, unless it is the room's own,
+// else the teacher's. It is pure.
+func VoiceFor(st protocol.State, room string) track.Key {
+	key := track.Key{Lesson: st.ID, Source: track.Voice}
+	if st.State != protocol.Live && st.State != protocol.Over {
+		return key
+	}
+	for _, h := range st.Floor {
+		r, ok := roomOf(&st, h.Room)
+		if ok && !h.Second && h.Room != room && h.Room != st.Master.Room && r.Box != "" && !r.Muted {
+			key.Origin = r.Box
+		}
+	}
+	return key
+}

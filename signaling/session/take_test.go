@@ -41,3 +41,20 @@ func TestMayTake(t *testing.T) {
 		t.Error("SameFor")
 	}
 }
+
+func TestVoiceFor(t *testing.T) {
+	for _, tt := range []struct{ name, floor, room, want string }{
+		{"nobody called", "", "r1", ""},
+		{"another called", "r2", "r1", "box-r2"},
+		{"we are called", "r1", "r1", ""},
+		{"the first of two", "r2 r3", "r1", "box-r2"},
+		{"in the master classroom", "r2", "m", "box-r2"},
+	} {
+		if got := VoiceFor(*stateOf(3, tt.floor), tt.room); got != (track.Key{Lesson: "l", Origin: tt.want, Source: track.Voice}) {
+			t.Errorf("%s: %+v", tt.name, got)
+		}
+	}
+	if got := VoiceFor(*stateOf(3, "r2", func(s *protocol.State) { s.State = protocol.Ended }), "r1"); got.Origin != "" {
+		t.Errorf("after the end: %+v", got)
+	}
+}
