@@ -59,6 +59,10 @@ const surface = Object.freeze({
 	get facts() {
 		return wall?.facts();
 	},
+	get sent() {
+		const lines = [...(wall?.publisher.lines ?? [])];
+		return lines.map(([source, t]) => ({ source, live: t.sender.track?.readyState === "live", layers: t.sender.getParameters().encodings.map((e) => `${e.rid ?? ""}:${e.active}`) }));
+	},
 	get table() {
 		return wall?.receiver.table ?? [];
 	},

@@ -1,6 +1,7 @@
 package wall_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -218,6 +219,57 @@ func TestCover(t *testing.T) {
 	}
 	press(2300 * time.Millisecond)
 	until(t, tab, 5*time.Second, "uncovered", func(p page) bool { return strings.Contains(p.Signs, "镜头开") })
+}
+
+// unplug lets a test pull the cable of a device and push it in again, as a page sees it.
+const unplug = `(() => {
+	const original = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+	const tracks = [];
+	const out = {};
+	navigator.mediaDevices.getUserMedia = async (c) => {
+		if (out[c.video ? "video" : "audio"]) throw new DOMException("", "NotFoundError");
+		const s = await original(c);
+		tracks.push(...s.getTracks());
+		return s;
+	};
+	window.pull = (kind) => {
+		out[kind] = true;
+		for (const t of tracks.filter((t) => t.kind === kind && t.readyState === "live")) { t.stop(); t.dispatchEvent(new Event("ended")); }
+	};
+	window.push = (kind) => { out[kind] = false; navigator.mediaDevices.dispatchEvent(new Event("devicechange")); };
+})()`
+
+// A cable is pulled and pushed in again: the page says so, and sends again by itself; the camera is back in 3 s, the microphone in 2 s.
+func TestHotPlug(t *testing.T) {
+	tab := start(t)
+	b := newBox(t)
+	b.teach(t)
+	must(t, tab.Do(chromedp.EmulateViewport(1920, 1080), chromedp.Navigate(b.url+"/class")))
+	until(t, tab, 10*time.Second, "idle", is("idle"))
+	must(t, tab.Do(chromedp.Evaluate[chromedp.Void](unplug)))
+	b.call(true)
+	sends := func(source string) func(page) bool {
+		return func(page) bool {
+			return eval[bool](t, tab, fmt.Sprintf(`tongke.sent.some((s) => s.source === %q && s.live)`, source))
+		}
+	}
+	until(t, tab, 15*time.Second, "live", is("live"))
+	until(t, tab, 15*time.Second, "sends both", func(p page) bool { return sends("voice")(p) && sends("pupils")(p) })
+	for _, d := range []struct {
+		kind, source, state string
+		within              time.Duration
+	}{{"video", "pupils", "cam.missing", 3 * time.Second}, {"audio", "voice", "mic.missing", 2 * time.Second}} {
+		eval[bool](t, tab, fmt.Sprintf(`(pull(%q), true)`, d.kind))
+		until(t, tab, 5*time.Second, d.state, is(d.state))
+		pushed := time.Now()
+		eval[bool](t, tab, fmt.Sprintf(`(push(%q), true)`, d.kind))
+		until(t, tab, d.within, "sends again", sends(d.source))
+		t.Logf("%s: sends again %v after it was pushed in", d.source, time.Since(pushed).Round(10*time.Millisecond))
+		until(t, tab, 6*time.Second, "live", is("live"))
+	}
+	eventually(t, "layers that nobody wants rest", func() bool {
+		return eval[bool](t, tab, `tongke.sent.find((s) => s.source === "pupils").layers.every((l) => l.endsWith(":false"))`)
+	})
 }
 
 // A monkey at keyboard and screen leaves the lesson as it was.
