@@ -18,6 +18,7 @@ import { language } from "./text.js";
 
 const tick = 200; // ms between two looks at what is known
 const look = 250; // ms between two looks at the figures
+const quiet = 1200; // ms without anything new until they are looked at more often
 const comeBack = 3000; // ms after which a page that was sent away asks again
 const afterEnd = 20000; // ms that the end of a lesson is told
 const darkAfter = 120000; // ms without a lesson until the screen is black
@@ -341,11 +342,11 @@ export class Wall {
 		element("dark").hidden = true;
 	}
 
-	/** Four times a second until the lesson has come, then once: what has come, and what the box is told of it. */
+	/** Once a second, and more often while nothing comes: what has come, and what the box is told of it. */
 	async measure() {
 		this.looks++;
 		const second = this.looks % 4 === 0;
-		if (!second && this.dataAt >= this.enteredAt) {
+		if (!second && this.client.now() - this.dataAt < quiet) {
 			return;
 		}
 		await this.receiver.measure();

@@ -221,6 +221,39 @@ func TestCover(t *testing.T) {
 	until(t, tab, 5*time.Second, "uncovered", func(p page) bool { return strings.Contains(p.Signs, "镜头开") })
 }
 
+// The room's particulars and the loudness, by keys.
+func TestInfoAndVolume(t *testing.T) {
+	tab := start(t)
+	b := newBox(t)
+	b.teach(t)
+	b.call(true)
+	must(t, tab.Do(chromedp.EmulateViewport(1920, 1080), chromedp.Navigate(b.url+"/class")))
+	until(t, tab, 15*time.Second, "live", is("live"))
+	must(t, tab.Do(chromedp.Evaluate[chromedp.Void](`dispatchEvent(new KeyboardEvent("keydown", {key: "i", bubbles: true, cancelable: true}))`)))
+	time.Sleep(time.Second)
+	if eval[bool](t, tab, `document.getElementById("ring").hidden || !document.getElementById("info").hidden`) {
+		t.Error("after a second there is no ring, or the panel already")
+	}
+	time.Sleep(1300 * time.Millisecond)
+	if text := eval[string](t, tab, `document.getElementById("info").hidden ? "" : document.getElementById("info").innerText`); !strings.Contains(text, "三河小学") || !strings.Contains(text, "K7M3PX") || !strings.Contains(text, "正常") {
+		t.Errorf("the panel says %q", text)
+	}
+	if faults := eval[[]string](t, tab, faults); len(faults) > 0 {
+		t.Error(faults)
+	}
+	must(t, tab.Do(chromedp.KeyEvent("-"), chromedp.KeyEvent("-")))
+	if bars := eval[int](t, tab, `document.querySelectorAll("#volume:not([hidden]) .on").length`); bars != 8 {
+		t.Errorf("%d bars", bars)
+	}
+	if v := eval[float64](t, tab, `document.getElementById("sound").volume`); v != 0.8 {
+		t.Errorf("volume %v", v)
+	}
+	time.Sleep(2200 * time.Millisecond)
+	if eval[bool](t, tab, `!document.getElementById("volume").hidden`) {
+		t.Error("the bars stay")
+	}
+}
+
 // unplug lets a test pull the cable of a device and push it in again, as a page sees it.
 const unplug = `(() => {
 	const original = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
