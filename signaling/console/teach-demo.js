@@ -46,7 +46,7 @@ const states = {
 	stopped: { page: (d) => (d.studio.board.stopped = true) },
 	monitor: { page: (d) => (d.studio.board.monitor = true) },
 	muted: { page: (d) => d.studio.mute(true), lesson: { muted: true } },
-	blocked: { page: (d) => (d.studio.camera.become = () => (d.studio.camera.state = "blocked")) },
+	blocked: { page: (d) => (d.studio.camera.state = "blocked") },
 	end: { page: (d) => setTimeout(() => void d.end(), 500) },
 	menu: { page: (d) => /** @type {HTMLElement} */ (document.querySelector(d.lesson ? ".more" : "body")).click() },
 	layouts: { page: (d) => d.lesson && document.getElementById("layout")?.click() },
