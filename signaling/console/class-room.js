@@ -166,7 +166,8 @@ export class Wall {
 		} else if (this.receiver.allowed) {
 			this.receiver.stop();
 		}
-		this.capture((here && !master) || key === "soon" || key === "soon.look", here && !master);
+		const films = this.room !== null; // it says whether the camera is covered
+		this.capture(films && ((here && !master) || key === "soon" || key === "soon.look"), films && here && !master);
 		if (key === "floor.us" && before !== "floor.us" && before !== "floor.quiet") {
 			this.sound.chime();
 		}
@@ -271,6 +272,7 @@ export class Wall {
 			return;
 		}
 		this.covered = on;
+		sessionStorage.setItem("covered", on ? "1" : ""); // a page that is loaded anew stays covered
 		if (on) {
 			this.black = new Black();
 			this.publisher.set("pupils", this.black.track);
@@ -376,6 +378,7 @@ export class Wall {
 		addEventListener("pageshow", (e) => e.persisted && location.reload());
 		document.addEventListener("visibilitychange", () => void awake());
 		void awake();
+		this.cover(sessionStorage.getItem("covered") === "1");
 		this.client.open();
 	}
 }

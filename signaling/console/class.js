@@ -59,6 +59,9 @@ const surface = Object.freeze({
 	get facts() {
 		return wall?.facts();
 	},
+	get camera() {
+		return wall?.camera.state ?? "off";
+	},
 	get sent() {
 		const lines = [...(wall?.publisher.lines ?? [])];
 		return lines.map(([source, t]) => ({ source, live: t.sender.track?.readyState === "live", layers: t.sender.getParameters().encodings.map((e) => `${e.rid ?? ""}:${e.active}`) }));

@@ -217,6 +217,13 @@ func TestCover(t *testing.T) {
 	if p.State != "live" {
 		t.Errorf("covered, it shows %s", p.State)
 	}
+	must(t, tab.Open(b.url+"/class"))
+	until(t, tab, 15*time.Second, "covered after loading anew", func(p page) bool {
+		return p.State == "live" && strings.Contains(p.Signs, "镜头已遮") && eval[bool](t, tab, `tongke.sent.some((s) => s.source === "pupils")`)
+	})
+	if seen := eval[string](t, tab, `tongke.camera`); seen != "off" {
+		t.Errorf("covered, the camera is %s", seen)
+	}
 	press(2300 * time.Millisecond)
 	until(t, tab, 5*time.Second, "uncovered", func(p page) bool { return strings.Contains(p.Signs, "镜头开") })
 }
