@@ -10,8 +10,8 @@
 //	                  ▼                         ▼
 //	                ended ◀─────────────────────
 //
-// What decides is pure and stands apart: limit.go (rates), place.go (who may be what), layout.go (who sees and hears whom), slots.go (which
-// slot carries what), encode.go (what a page is asked to make). What a role may do in a lesson is the table of signaling/lesson; the state
+// What decides is pure and stands apart: limit.go (rates), place.go (who may be what), layout.go (who sees and hears whom), take.go (what a
+// child may have), slots.go (which slot carries what), encode.go (what a page is asked to make). What a role may do in a lesson is the table of signaling/lesson; the state
 // that is shown is the hub's.
 //
 // Run ends when its context ends: every page gets a bye, and all that was started has ended when it returns.

@@ -118,11 +118,12 @@ func help(_ context.Context, s *Session, m protocol.Help) (any, error) {
 	return nil, nil
 }
 
+// encoded is the page's word of what it makes; the relay sees it by the packets.
 func encoded(_ context.Context, s *Session, m protocol.Encoded) (any, error) {
 	if s.up == nil {
 		return nil, protocol.Errorf(protocol.WrongState, "nothing is sent")
 	}
-	s.up.encoded[m.Source] = m
+	s.log.Debug("page encodes", "source", m.Source, "layers", len(m.Layers), "limited", m.Limited)
 	return nil, nil
 }
 

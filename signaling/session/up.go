@@ -20,10 +20,9 @@ import (
 // up is the connection on which a page publishes. Its sources are at the relay as soon as the offer is answered, before anything is sent:
 // what nobody wants is not made, and who wants it must find it.
 type up struct {
-	s       *Session
-	lesson  string
-	peer    *rtc.Peer
-	encoded map[string]protocol.Encoded // by source; the loop's
+	s      *Session
+	lesson string
+	peer   *rtc.Peer
 
 	entering sync.Mutex // one track or negotiation at a time; never held by calls from the relay
 
@@ -106,7 +105,7 @@ func (s *Session) negotiate(ctx context.Context, m protocol.MediaUp) (string, er
 		}
 		s.dropUp()
 	}
-	u := &up{s: s, lesson: s.lesson, sources: map[string]*published{}, encoded: map[string]protocol.Encoded{}}
+	u := &up{s: s, lesson: s.lesson, sources: map[string]*published{}}
 	p, answer, err := s.srv.cfg.Engine.ReceivePage(ctx, m.SDP, rtc.ReceiveOptions{Name: s.id, Video: video, OnTrack: u.track})
 	if err != nil {
 		return "", err
