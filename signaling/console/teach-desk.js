@@ -9,7 +9,7 @@ import { Dialogs } from "./teach-dialogs.js";
 import { Drawing } from "./teach-draw.js";
 import { listen } from "./teach-keys.js";
 import { Notes } from "./teach-notes.js";
-import { layouts, more } from "./teach-menus.js";
+import { act, layouts, more } from "./teach-menus.js";
 import { busy, closeMenu, sure } from "./teach-parts.js";
 import { SmallWindow } from "./teach-pip.js";
 import { Studio } from "./teach-studio.js";
@@ -28,6 +28,7 @@ const beat = 200; // ms between two looks at the microphone and the clock
 const failedFor = 5000; // ms that the page says that something was not done
 const patience = 30000; // ms after the bell's question: silence means five more minutes
 const lookEvery = 4000; // ms between two looks whether the box is there at all
+const grace = 10000; // ms for which a page that taught asks for its place again
 const signOutAfter = 600000; // ms after the lesson
 
 export class Desk {
@@ -48,6 +49,8 @@ export class Desk {
 		this.levels = {};
 		this.lessonAt = 0; // when the box last said something of the lesson
 		this.elsewhere = false; // another page teaches, and nobody has said what this one shall do
+		this.led = false; // this page taught when it was last told
+		this.refusedAt = 0;
 		this.big = ""; // the room whose picture is enlarged
 		this.muting = 0; // requests about the own microphone that wait for an answer
 		this.failed = { key: "", until: 0 };
@@ -63,7 +66,7 @@ export class Desk {
 		this.sound = new Sound(new Audio());
 		const call = (/** @type {string} */ room, /** @type {boolean} */ second) => this.call(room, second);
 		const acts = { call, more: (/** @type {string} */ room, /** @type {HTMLElement} */ at) => more(this, room, at), seen: (/** @type {number} */ note) => this.ask("note.seen", { note }) };
-		this.topbar = new Topbar(words, { call: (room) => call(room, false), act: (a) => this.act(a) });
+		this.topbar = new Topbar(words, { call: (room) => call(room, false), act: (a) => act(this, a) });
 		this.tiles = new Tiles(by("tiles"), words, acts);
 		this.drawing = new Drawing(this);
 		this.before = new Before(words, this.studio, { start: () => this.ask("lesson.start", {}), music: (music) => this.ask("lesson.set", { music }) });
@@ -157,15 +160,20 @@ export class Desk {
 		if (this.elsewhere) {
 			return "elsewhere";
 		}
+		if (this.lesson !== null && status === "refused" && code === "lesson-elsewhere") {
+			return this.standing(); // the place that this page had is not free again yet
+		}
 		if (this.lesson?.state === "ended" || (status === "closed" && code === "ended")) {
 			return "after";
 		}
 		if (status === "refused" || (status === "closed" && code !== "")) {
 			return "refused";
 		}
-		if (this.lesson === null) {
-			return "opening";
-		}
+		return this.lesson === null ? "opening" : this.standing();
+	}
+
+	/** @returns {Phase} */
+	standing() {
 		return this.wish.remote || teaching(this.lesson) ? "in" : "before";
 	}
 
@@ -178,7 +186,8 @@ export class Desk {
 			location.reload();
 		} else if (status === "closed" && code === "signed-out") {
 			location.replace(link("/"));
-		} else if (!this.elsewhere && ((status === "refused" && code === "lesson-elsewhere") || (status === "closed" && code === "taken-over"))) {
+		}
+		if (!this.elsewhere && this.taken(status, code)) {
 			this.elsewhere = true;
 			this.client.close(); // were it tried again, this page would begin to teach once the other has gone
 		}
@@ -195,11 +204,30 @@ export class Desk {
 		this.draw();
 	}
 
+	/**
+	 * Whether another page teaches. A box that was started anew remembers the session by which this page taught, and needs 2 s to see that it
+	 * has ended.
+	 * @param {import("./protocol.js").Status} status
+	 * @param {string} code
+	 */
+	taken(status, code) {
+		if (status === "closed" && code === "taken-over") {
+			return true;
+		}
+		if (status !== "refused" || code !== "lesson-elsewhere") {
+			this.refusedAt = status === "open" ? 0 : this.refusedAt;
+			return false;
+		}
+		this.refusedAt ||= this.client.clock();
+		return !this.led || this.client.clock() - this.refusedAt > grace;
+	}
+
 	/** @param {Lesson} l */
 	take(l) {
 		const former = this.lesson;
 		this.lesson = l;
 		this.lessonAt = this.client.now();
+		this.led = !this.wish.remote && l.lead !== null && l.lead.session === this.client.me?.session;
 		if (l.state === "over" && former?.state !== "over") {
 			this.bellAt = this.lessonAt;
 		}
@@ -341,41 +369,6 @@ export class Desk {
 		const key = count === 0 ? "teach.end.sure.none" : count === 1 ? "teach.end.sure.one" : "teach.end.sure";
 		if (await sure(say(this.words, key, { count }), say(this.words, "teach.end"), say(this.words, "teach.end.no"))) {
 			void this.ask("lesson.end", { confirm: true });
-		}
-	}
-
-	/** What the sentence at the top offers. @param {import("./teach-alerts.js").Act} a */
-	act(a) {
-		const { studio } = this;
-		switch (a) {
-			case "retry":
-				void studio.camera.reopen();
-				void studio.clean.reopen();
-				break;
-			case "unmute":
-				this.mute();
-				break;
-			case "window":
-				studio.board.choice = "window";
-				void studio.board.start();
-				break;
-			case "share":
-				void studio.board.start();
-				break;
-			case "dismiss":
-				studio.board.dismiss();
-				break;
-			case "end":
-				void this.ask("lesson.end", { confirm: true }); // the sentence was the question
-				break;
-			case "extend":
-				void this.ask("lesson.extend", {});
-				break;
-			case "sound":
-				this.gesture();
-				break;
-			case "take":
-				this.enter({ remote: false, take: true });
 		}
 	}
 

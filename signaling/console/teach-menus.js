@@ -1,4 +1,4 @@
-// The two menus of the desk: how rooms show the lesson, and what can be done with one campus.
+// What can be chosen at the desk: how rooms show the lesson, what is done with one campus, and what the sentence at the top offers.
 
 import { by } from "./home-dom.js";
 import { menu, sure } from "./teach-parts.js";
@@ -61,5 +61,40 @@ async function remove(desk, room, name) {
 	const w = (/** @type {string} */ key) => say(desk.words, `teach.remove.${key}`, { name });
 	if (await sure(w("sure"), w("yes"), w("no"))) {
 		void desk.ask("room.remove", { room });
+	}
+}
+
+/** What the sentence at the top offers. @param {Desk} desk @param {import("./teach-alerts.js").Act} a */
+export function act(desk, a) {
+	const { studio } = desk;
+	switch (a) {
+		case "retry":
+			void studio.camera.reopen();
+			void studio.clean.reopen();
+			break;
+		case "unmute":
+			desk.mute();
+			break;
+		case "window":
+			studio.board.choice = "window";
+			void studio.board.start();
+			break;
+		case "share":
+			void studio.board.start();
+			break;
+		case "dismiss":
+			studio.board.dismiss();
+			break;
+		case "end":
+			void desk.ask("lesson.end", { confirm: true }); // the sentence was the question
+			break;
+		case "extend":
+			void desk.ask("lesson.extend", {});
+			break;
+		case "sound":
+			desk.gesture();
+			break;
+		case "take":
+			desk.enter({ remote: false, take: true });
 	}
 }

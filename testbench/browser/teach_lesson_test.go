@@ -74,6 +74,16 @@ func TestTeachACampus(t *testing.T) {
 	press(t, phone, tile, `.querySelector(".call")`)
 	shows(t, class, "the lesson once more", `tongke.state === "live"`)
 
+	// The core's box is killed: the lesson goes on by itself, and no page is loaded again.
+	_, err = browser.Eval[bool](teacher, `window.kept = true`)
+	must(t, err)
+	from = time.Now()
+	must(t, d.process(t, "core").Kill())
+	shows(t, teacher, "that the lesson is away", `document.querySelector("#lesson .message").dataset.look === "bad" || tongke.publishing !== "connected"`)
+	shows(t, teacher, "the lesson after the box came back", `kept && tongke.phase === "in" && tongke.publishing === "connected" && !document.querySelector("#lesson .message").innerText`)
+	shows(t, class, "the lesson after the box came back", `tongke.state === "live"`)
+	t.Logf("the lesson goes on %v after the box was killed", time.Since(from).Round(100*time.Millisecond))
+
 	must(t, phone.Open(d.Boxes[0].Local+"/teach/exchange"))
 	shows(t, phone, "that it is taught elsewhere", `window.tongke?.phase === "elsewhere"`)
 	from = time.Now()
