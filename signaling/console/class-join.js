@@ -77,7 +77,10 @@ export class JoinForm {
 			keys.append(this.button(c, "", () => this.set((this.code + c).slice(0, length))));
 		}
 		keys.append(this.button(this.say("join.delete"), "wide", () => this.set(this.code.slice(0, -1))));
-		keys.append(this.button(this.say("join.go"), "wide go", () => void this.send()));
+		const go = this.button(this.say("join.go"), "wide go", () => {});
+		go.type = "submit"; // Enter in a field is enough
+		keys.append(go);
+		this.form.noValidate = true; // an address without https:// is one too
 		this.form.append(fields, keys);
 		this.form.addEventListener("submit", (e) => {
 			e.preventDefault();

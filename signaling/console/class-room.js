@@ -87,6 +87,9 @@ export class Wall {
 			if (r.volume !== this.room?.volume) {
 				this.sound.set(r.volume);
 			}
+			if (this.room?.state === "fresh" && r.state !== "fresh") {
+				location.reload(); // the box has a place now, and this page another room
+			}
 			this.room = r;
 			if (r.state === "idle" || r.state === "soon" || r.state === "look" || r.state === "fresh") {
 				this.lesson = null;

@@ -24,7 +24,7 @@ type page struct {
 
 func look(t *testing.T, tab *browser.Tab) page {
 	t.Helper()
-	return eval[page](t, tab, `({State: tongke.state, Frames: tongke.frames, Audio: tongke.audio, Words: document.getElementById("text").textContent,
+	return eval[page](t, tab, `!window.tongke || !document.getElementById("hand") ? {} : ({State: tongke.state, Frames: tongke.frames, Audio: tongke.audio, Words: document.getElementById("text").textContent,
 		Signs: document.getElementById("signs").innerText, Hand: document.getElementById("hand").hidden ? "" : document.getElementById("handwords").textContent})`)
 }
 
@@ -361,7 +361,7 @@ func TestFresh(t *testing.T) {
 	tab := start(t)
 	b := newBox(t)
 	b.set(func(b *box) { b.fresh = true })
-	must(t, tab.Do(chromedp.EmulateViewport(1920, 1080), chromedp.Navigate(b.url+"/class?core=core.example:8443")))
+	must(t, tab.Do(chromedp.EmulateViewport(1920, 1080), chromedp.Navigate(b.url+"/class?core=192.0.2.1:8443")))
 	until(t, tab, 10*time.Second, "fresh", is("fresh"))
 	for _, c := range "o123abcd4567wxy" { // the letter O is meant as 0
 		must(t, tab.Do(chromedp.KeyEvent(string(c))))
@@ -373,17 +373,23 @@ func TestFresh(t *testing.T) {
 		must(t, tab.Do(chromedp.KeyEvent(kb.ArrowRight)))
 	}
 	must(t, tab.Do(chromedp.Evaluate[chromedp.Void](`[...document.querySelectorAll("#join button")].find((b) => b.textContent === "Z").click()`)))
-	for _, want := range []string{"码不对", "已加入"} {
-		must(t, tab.Do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#join .go").click()`)))
+	for i, want := range []string{"码不对", "已加入"} {
+		if i == 0 {
+			must(t, tab.Do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#join .code").focus()`), chromedp.KeyEvent(kb.Enter)))
+		} else {
+			must(t, tab.Do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#join .go").click()`)))
+		}
 		for end := time.Now().Add(5 * time.Second); !strings.Contains(eval[string](t, tab, `document.querySelector("#join .answer").textContent`), want); time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("it does not say %s", want)
 			}
 		}
 	}
+	b.set(func(b *box) { b.fresh = false })
+	until(t, tab, 10*time.Second, "idle", is("idle"))
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if want := `{"url":"https://core.example:8443","code":"0123-ABCD-4567-WXYZ"}`; b.posted[0] != want {
+	if want := `{"url":"https://192.0.2.1:8443","code":"0123-ABCD-4567-WXYZ"}`; b.posted[0] != want {
 		t.Errorf("posted %s", b.posted[0])
 	}
 }
