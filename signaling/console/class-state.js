@@ -87,7 +87,7 @@ function troubles(f) {
 	const l = inLesson(f) ? f.lesson : null;
 	const up = f.room?.uplink;
 	const running = l !== null && (l.state === "live" || l.state === "over");
-	const sends = l !== null && (l.sources.board || l.sources.teacher || l.sources.voice);
+	const sends = l !== null && !isMaster(f) && (l.sources.board || l.sources.teacher || l.sources.voice); // the teacher's own room is given nothing of him
 	const step = own(f)?.step;
 	const dataAt = Math.max(f.dataAt, f.enteredAt);
 	const flows = f.dataAt > 0 && f.now - f.dataAt < flowing; // whoever hears and sees is not told that the link is lost
@@ -165,7 +165,7 @@ function phase(f) {
 			case "ended":
 				return f.now - (l.endedAt ?? f.now) < endedFor ? "ended" : "idle";
 			default:
-				return f.dataAt < f.enteredAt && f.now - f.enteredAt < joinsWithin && l.sources.voice ? "joining" : "live";
+				return f.dataAt < f.enteredAt && f.now - f.enteredAt < joinsWithin && l.sources.voice && !isMaster(f) ? "joining" : "live";
 		}
 	}
 	switch (f.room?.state) {

@@ -76,6 +76,8 @@ for (const [name, want, f, lasts = 30000] of [
 	["no sound allowed", "tap", { soundBlocked: true }],
 	["no sound allowed, and no camera", "tap", { soundBlocked: true, camera: "missing" }, 3000],
 	["cannot decode", "codec", { codec: true }],
+	["the master's room is given nothing", "live", { me: "core", captures: false, dataAt: 0, enteredAt: now - 1000 }, 500],
+	["the master's room is given nothing for long", "live", { me: "core", captures: false, dataAt: 0 }],
 	["the master's room does not film", "live", { me: "core", captures: false, camera: "missing" }],
 ]) {
 	test(`sentence: ${name}`, () => assert.equal(after(lasts, facts(f)).key, want));
