@@ -65,7 +65,7 @@ func (s *screen) pages(f demoFile) {
 		}
 		fmt.Fprintf(out, "\n  %s  %s\n", b.Name, page)
 		if i == 0 {
-			fmt.Fprintln(out, "    看：核心校自己的教室，画面最早到。The core's own classroom: the picture is here first.")
+			fmt.Fprintln(out, "    看：老师所在的教室，这块屏看听课的班（先打开下面两页）。The teacher's own classroom: its screen shows the classes that attend (open the two pages below first).")
 		} else {
 			fmt.Fprintln(out, "    看：老师的画面、黑板和声音；黑板上的时钟在走，经过本校自己的设备。The teacher, the board with a moving clock, and the voice, through this school's own box.")
 		}
