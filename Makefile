@@ -25,9 +25,10 @@ cross:
 fuzz:
 	@.ci/fuzz
 
-# What a packet costs.
+# What a packet costs, part by part; then a box under load beside stock pion (two minutes).
 bench:
 	go test -run '^$$' -bench . -benchmem ./media/...
+	go test -run '^$$' -bench . -benchtime 1x ./testbench/peer/load
 
 # Every state of the wall screen at every size in both languages, as pictures in out/screens, for a person to look at.
 screens:
