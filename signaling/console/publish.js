@@ -48,6 +48,8 @@ export class Publisher {
 		this.allowed = false;
 		/** @type {Promise<void>} one negotiation after the other */
 		this.turn = Promise.resolve();
+		/** @type {Promise<void>} one change of a sender's parameters after the other */
+		this.orders = Promise.resolve();
 		/** @type {ReturnType<typeof setTimeout> | undefined} */
 		this.timer = undefined;
 		client.on("status", (s) => {
@@ -142,7 +144,7 @@ export class Publisher {
 			throw e;
 		}
 		for (const [source, t] of this.lines) {
-			prefer(t.sender, source);
+			this.orders = this.orders.then(() => prefer(t.sender, source)).catch(() => {});
 		}
 		for (const e of this.asked.values()) {
 			void this.obey(e);
@@ -180,8 +182,15 @@ export class Publisher {
 	}
 
 	/** Does what the box asks for, and says what came of it. @param {Encode} e */
-	async obey(e) {
+	obey(e) {
 		this.asked.set(e.source, { ...e, keyframe: false });
+		// One after the other: setParameters refuses parameters that were read before another call had changed them.
+		this.orders = this.orders.then(() => this.carryOut(e)).catch(() => {});
+		return this.orders;
+	}
+
+	/** @param {Encode} e */
+	async carryOut(e) {
 		const sender = this.lines.get(e.source)?.sender;
 		if (!sender) {
 			return;
@@ -205,7 +214,7 @@ export class Publisher {
 		} catch {
 			// a sender that is being replaced: the next negotiation asks again
 		}
-		await this.report(e.source);
+		void this.report(e.source);
 	}
 
 	/**
@@ -250,11 +259,11 @@ export class Publisher {
  * @param {RTCRtpSender} sender
  * @param {Source} source
  */
-function prefer(sender, source) {
+async function prefer(sender, source) {
 	if (source === "voice") {
 		return;
 	}
 	const p = /** @type {any} */ (sender.getParameters()); // degradationPreference is not in every version of the types
 	p.degradationPreference = source === "board" ? "maintain-resolution" : "balanced";
-	sender.setParameters(p).catch(() => {});
+	await sender.setParameters(p);
 }
