@@ -17,6 +17,7 @@ const (
 	BucketLessons     = "lessons"     // by lesson id
 	BucketTimetable   = "timetable"   // single records by the keys of signaling/timetable
 	BucketLive        = "live"        // by lesson id: what happens in a lesson of this box
+	BucketAudit       = "audit"       // who did what that others have a right to know of, in the order of time
 
 	bucketSchema = "schema"
 )
@@ -46,6 +47,10 @@ var migrations = []func(*bolt.Tx) error{
 	},
 	func(tx *bolt.Tx) error { // 3: live lessons
 		_, err := tx.CreateBucketIfNotExists([]byte(BucketLive))
+		return err
+	},
+	func(tx *bolt.Tx) error { // 4: the audit
+		_, err := tx.CreateBucketIfNotExists([]byte(BucketAudit))
 		return err
 	},
 }
