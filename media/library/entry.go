@@ -1,0 +1,125 @@
+package library
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Entry is one recording as the catalogue knows it.
+type Entry struct {
+	ID      string `json:"id"` // the lesson's id, which is the recording's too
+	Title   string `json:"title"`
+	Subject string `json:"subject,omitempty"`
+	Teacher string `json:"teacher,omitempty"`
+	Campus  string `json:"campus"` // of the box that kept it
+	Box     string `json:"box,omitempty"`
+	Scope   string `json:"scope"`
+	// Campuses took part: the teacher's first, then the others by name.
+	Campuses []Campus      `json:"campuses"`
+	Start    time.Time     `json:"start"`
+	Duration time.Duration `json:"duration"`
+	Bytes    int64         `json:"bytes"`
+	Streams  []string      `json:"streams"`
+	Chapters []Chapter     `json:"chapters"`
+	Heard    []Heard       `json:"heard"`
+	Gaps     []Span        `json:"gaps"`
+	Erased   []string      `json:"erased,omitempty"` // sources whose key was dropped
+
+	Live      bool `json:"live,omitempty"` // the lesson goes on
+	Protected bool `json:"protected,omitempty"`
+	// Born is the library's age (see age.go) when the lesson was over.
+	Born time.Duration `json:"born"`
+}
+
+// Campus is a school that took part.
+type Campus struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// Span is a stretch of a recording, from its beginning.
+type Span struct {
+	From time.Duration `json:"from"`
+	To   time.Duration `json:"to"`
+}
+
+// Length is how long the stretch lasts.
+func (s Span) Length() time.Duration { return s.To - s.From }
+
+// The kinds of chapters.
+const (
+	ChapterStart = "start" // 上课
+	ChapterFloor = "floor" // a campus was called on
+	ChapterEnd   = "end"   // 下课
+)
+
+// Chapter is a place in a recording that is worth jumping to.
+type Chapter struct {
+	At     time.Duration `json:"at"`
+	Kind   string        `json:"kind"`
+	Campus string        `json:"campus,omitempty"` // the room or campus that was called on
+	Name   string        `json:"name,omitempty"`
+}
+
+// Heard says when somebody was heard.
+type Heard struct {
+	Campus string `json:"campus"` // "" is the teacher
+	Name   string `json:"name"`
+	Spans  []Span `json:"spans"`
+}
+
+// Missing is how much of the recording is not there.
+func (e Entry) Missing() (d time.Duration) {
+	for _, g := range e.Gaps {
+		d += g.Length()
+	}
+	return d
+}
+
+// Attended reports whether a campus took part.
+func (e Entry) Attended(campus string) bool {
+	return campus != "" && (e.Campus == campus || slices.ContainsFunc(e.Campuses, func(c Campus) bool { return c.ID == campus }))
+}
+
+// newest sorts by start, newest first; running lessons before all.
+func newest(a, b Entry) int {
+	if a.Live != b.Live {
+		if a.Live {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(a.ID, b.ID))
+}
+
+// merge joins stretches that touch or overlap, or lie less than near apart; the input's order does not matter.
+func merge(spans []Span, near time.Duration) []Span {
+	spans = slices.Clone(spans)
+	slices.SortFunc(spans, func(a, b Span) int { return cmp.Compare(a.From, b.From) })
+	out := spans[:0]
+	for _, s := range spans {
+		if s.To <= s.From {
+			continue
+		}
+		if n := len(out); n > 0 && s.From <= out[n-1].To+near {
+			out[n-1].To = max(out[n-1].To, s.To)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// holes are the stretches of whole that no span covers and that last at least least.
+func holes(spans []Span, whole Span, least time.Duration) []Span {
+	out := []Span{}
+	at := whole.From
+	for _, s := range append(merge(spans, 0), Span{whole.To, whole.To}) {
+		if from, to := at, min(s.From, whole.To); to-from >= least {
+			out = append(out, Span{from, to})
+		}
+		at = max(at, s.To)
+	}
+	return out
+}
