@@ -33,6 +33,7 @@ type Config struct {
 	Ingest IngestConfig `toml:"ingest"`
 
 	demoStates bool // by a flag only
+	bench      benchValues
 }
 
 // BoxConfig says what the box is called and by which names others reach it.

@@ -107,7 +107,7 @@ func (d *daemon) start() error {
 		conns[i] = e.udp
 		d.splits[i] = udp.Split(e.tcp)
 	}
-	d.relay = relay.New(relay.Config{Log: d.log.With("part", "relay"), Batch: conns})
+	d.relay = relay.New(relay.Config{Log: d.log.With("part", "relay"), Batch: d.cfg.bench.slow(conns)})
 	if err := d.build(); err != nil {
 		return err
 	}

@@ -25,8 +25,9 @@ type runCmd struct {
 	Listen []string `help:"Address for other computers; may be repeated. 对外地址，可以写多个。" placeholder:":8443"`
 	Local  string   `help:"Loopback address for the screen beside the box, plain HTTP. 本机大屏用的地址。" placeholder:"127.0.0.1:8080"`
 
-	DemoStates       bool `hidden:"" help:"Pages show any of their states by ?state=, without a lesson: for screenshots."`
-	UntilStdinCloses bool `hidden:"" help:"End when standard input reaches its end."`
+	DemoStates       bool       `hidden:"" help:"Pages show any of their states by ?state=, without a lesson: for screenshots."`
+	UntilStdinCloses bool       `hidden:"" help:"End when standard input reaches its end."`
+	Bench            benchFlags `embed:""`
 }
 
 // Run is the life of the daemon, from its configuration to the end of its last part.
@@ -109,6 +110,9 @@ func (r *runCmd) compose() (Config, error) {
 		cfg.Local = r.Local
 	}
 	cfg.demoStates = r.DemoStates
+	if cfg.bench, err = r.Bench.values(); err != nil {
+		return cfg, err
+	}
 	if errs := unjoin(cfg.Validate()); len(errs) > 0 {
 		return cfg, usage(fmt.Errorf("--%w", errs[0])) // the file was valid, so it is a flag, named like its key
 	}

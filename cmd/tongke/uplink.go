@@ -30,6 +30,7 @@ func (d *daemon) newNode(meta store.Meta) (*cascade.Node, error) {
 		},
 		OnPeer: d.peerChanged,
 		Proxy:  d.cfg.Uplink.proxy(),
+		Via:    d.cfg.bench.via,
 	}
 	return cascade.New(cfg)
 }
@@ -82,7 +83,7 @@ func (d *daemon) useParent() error {
 		return err
 	}
 	d.node.SetPlace(meta.AllianceID, meta.CampusID)
-	urls := append(append([]string(nil), p.URLs...), d.cfg.Uplink.Alternatives...)
+	urls := d.cfg.bench.urls(append(append([]string(nil), p.URLs...), d.cfg.Uplink.Alternatives...))
 	d.node.SetParents([]cascade.Parent{{
 		Peer: cascade.Peer{ID: p.ID, Name: p.Name, Alliance: p.AllianceID}, Pin: p.Pin, URLs: urls,
 	}})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -50,6 +51,10 @@ type Config struct {
 	Peers func(cs *tls.ConnectionState) (Peer, bool)
 	// Proxy finds the HTTP proxy for a URL. nil: HTTPS_PROXY and NO_PROXY of the environment.
 	Proxy func(*http.Request) (*url.URL, error)
+
+	// Via is where the parent's media is reached instead of at the addresses that it names: a forwarded port, or a link emulator. Our own
+	// addresses are not told then; the parent sees where we come from. Zero: ICE chooses.
+	Via netip.AddrPort
 
 	// Visible says whether a peer may have the sources of a lesson; call Node.Refresh when its answers change. nil: all may.
 	Visible func(p Peer, lesson string) bool

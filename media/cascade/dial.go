@@ -77,6 +77,9 @@ func (n *Node) connect(ctx context.Context, a *attempt, hellos []*hello) (connec
 	if err != nil {
 		return connected{}, err
 	}
+	if a.rung == rungUDP && n.cfg.Via.IsValid() {
+		offer = withoutCandidates(offer)
+	}
 	if n.mangleOffer != nil {
 		offer = n.mangleOffer(offer)
 	}
@@ -238,6 +241,9 @@ func (n *Node) exchange(ctx context.Context, a *attempt, out *dialOut, hellos []
 	}
 	if _, ok := agree(version, their.Version); !ok {
 		return connected{}, &refusal{code: "version", text: fmt.Sprintf("parent speaks %d, we %d", their.Version, version)}
+	}
+	if a.rung == rungUDP && n.cfg.Via.IsValid() {
+		ans = onlyCandidate(ans, n.cfg.Via)
 	}
 	if n.mangleAnswer != nil {
 		ans = n.mangleAnswer(ans)
