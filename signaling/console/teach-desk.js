@@ -9,7 +9,7 @@ import { Dialogs } from "./teach-dialogs.js";
 import { Drawing } from "./teach-draw.js";
 import { listen } from "./teach-keys.js";
 import { Notes } from "./teach-notes.js";
-import { act, layouts, more } from "./teach-menus.js";
+import { act, layouts, less, more } from "./teach-menus.js";
 import { busy, closeMenu, sure } from "./teach-parts.js";
 import { SmallWindow } from "./teach-pip.js";
 import { Studio } from "./teach-studio.js";
@@ -26,7 +26,6 @@ import { language, say } from "./text.js";
 
 const beat = 200; // ms between two looks at the microphone and the clock
 const failedFor = 5000; // ms that the page says that something was not done
-const patience = 30000; // ms after the bell's question: silence means five more minutes
 const lookEvery = 4000; // ms between two looks whether the box is there at all
 const grace = 10000; // ms for which a page that taught asks for its place again
 const signOutAfter = 600000; // ms after the lesson
@@ -45,6 +44,10 @@ export class Desk {
 		this.user = user;
 		/** @type {Lesson | null} */
 		this.lesson = null;
+		/** what this room's box keeps @type {import("./messages.js").Recording | undefined} */
+		this.recording = undefined;
+		/** what has been kept of this lesson, told when it is over @type {{lesson: string, seconds: number, fault: string}} */
+		this.stored = { lesson: "", seconds: 0, fault: "" };
 		/** @type {Record<string, number>} */
 		this.levels = {};
 		this.lessonAt = 0; // when the box last said something of the lesson
@@ -54,7 +57,6 @@ export class Desk {
 		this.big = ""; // the room whose picture is enlarged
 		this.muting = 0; // requests about the own microphone that wait for an answer
 		this.failed = { key: "", until: 0 };
-		this.bellAt = 0;
 		this.told = { cam: "", music: false };
 		this.phoneBase = "";
 		this.alerts = new Alerts();
@@ -69,7 +71,7 @@ export class Desk {
 		this.topbar = new Topbar(words, { call: (room) => call(room, false), act: (a) => act(this, a) });
 		this.tiles = new Tiles(by("tiles"), words, acts);
 		this.drawing = new Drawing(this);
-		this.before = new Before(words, this.studio, { start: () => this.ask("lesson.start", {}), music: (music) => this.ask("lesson.set", { music }) });
+		this.before = new Before(words, this.studio, { start: () => this.ask("lesson.start", {}), music: (music) => this.ask("lesson.set", { music }), record: (wish) => this.ask("lesson.set", wish) });
 		this.notes = new Notes(words, (note) => this.ask("note.seen", { note }));
 		this.dialogs = new Dialogs(words, (text, room) => this.ask("note.text", room === "" ? { text } : { text, room }));
 		this.small = new SmallWindow(words, acts, this.topbar, { mute: () => this.mute(), opened: (d) => this.keys(d) });
@@ -92,7 +94,10 @@ export class Desk {
 			this.levels = e.rooms;
 			this.lessonAt = this.client.now();
 		});
-		this.client.on("room", (e) => (this.phoneBase = e.assist ? new URL(e.assist.url, location.href).origin : ""));
+		this.client.on("room", (e) => {
+			this.phoneBase = e.assist ? new URL(e.assist.url, location.href).origin : "";
+			this.recorded(e.recording);
+		});
 		setInterval(() => this.beat(), beat);
 		setInterval(() => void this.measure(), 1000);
 		setInterval(() => void this.look(), lookEvery);
@@ -118,6 +123,7 @@ export class Desk {
 		on("mute", () => this.mute());
 		on("share", () => this.share());
 		on("layout", () => layouts(this));
+		on("less", () => less(this));
 		on("small", () => this.lesson && void this.small.open(this.lesson).catch(() => {}));
 		on("phone", () => this.dialogs.phone(this.phoneBase));
 		on("compose", () => this.lesson && this.dialogs.compose(this.lesson, ""));
@@ -228,9 +234,6 @@ export class Desk {
 		this.lesson = l;
 		this.lessonAt = this.client.now();
 		this.led = !this.wish.remote && l.lead !== null && l.lead.session === this.client.me?.session;
-		if (l.state === "over" && former?.state !== "over") {
-			this.bellAt = this.lessonAt;
-		}
 		if (this.muting === 0 && !this.wish.remote && this.studio.muted !== l.sources.muted) {
 			this.studio.mute(l.sources.muted); // somebody pressed it on the phone
 		}
@@ -249,6 +252,19 @@ export class Desk {
 		}
 		if (this.phase() === "after") {
 			this.changed();
+		}
+		this.draw();
+	}
+
+	/** @param {import("./messages.js").Recording | undefined} r */
+	recorded(r) {
+		this.recording = r;
+		const id = this.lesson?.id ?? "";
+		if (this.stored.lesson !== id) {
+			this.stored = { lesson: id, seconds: 0, fault: "" };
+		}
+		if (r !== undefined && r.seconds > 0 && this.lesson?.record === "keep") {
+			this.stored = { lesson: id, seconds: Math.max(r.seconds, this.stored.seconds), fault: r.fault ?? "" };
 		}
 		this.draw();
 	}
@@ -272,11 +288,6 @@ export class Desk {
 				this.told.cam = devices;
 				void this.client.request("devices", this.studio.devices).catch(() => (this.told.cam = ""));
 			}
-		}
-		const l = this.lesson;
-		if (l?.state === "over" && !this.wish.remote && this.bellAt > 0 && now - this.bellAt > patience && l.extended < 2) {
-			this.bellAt = 0;
-			this.ask("lesson.extend", {});
 		}
 		this.draw();
 	}

@@ -233,6 +233,23 @@ func (r *Registry) End(id string) (Lesson, error) {
 	return l, err
 }
 
+// giveUp ends a lesson that nobody teaches any more. A publisher may open it anew.
+func (r *Registry) giveUp(id string) {
+	err := r.change(id, func(rec record, ok bool) (record, error) {
+		if !ok || rec.Via != "" || rec.Lesson.State == protocol.Ended {
+			return rec, errUnchanged
+		}
+		rec.Lesson.State, rec.Lesson.Ended = protocol.Ended, time.Now().UTC()
+		rec.Lesson.Revision++
+		return rec, nil
+	})
+	if err != nil {
+		r.cfg.Log.Warn("lesson not ended", "lesson", id, "err", err)
+		return
+	}
+	r.cfg.Log.Info("lesson ended: nobody teaches it", "lesson", id)
+}
+
 func def[S ~string](s, otherwise S) S {
 	if s == "" {
 		return otherwise

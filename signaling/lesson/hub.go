@@ -27,6 +27,7 @@ const (
 	afterEnd     = 20 * time.Minute // an ended lesson is remembered: its last word, how it went
 	goneRestated = 30 * time.Second // a room that left is told of, should the owner not have heard it
 	joinBefore   = 20 * time.Second // a planned lesson lets rooms in
+	nextWithin   = 6 * time.Hour    // what a room has next on the same day
 	heldFor      = time.Minute
 	maxRoutes    = 1024
 )

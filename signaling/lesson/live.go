@@ -15,6 +15,9 @@ const (
 	doneAfter    = 3 * time.Second  // the floor is not given back by the press that was meant for the hand
 	extension    = 5 * time.Minute
 	maxExtended  = 2
+	silentFor    = 30 * time.Second // after the bell's question: nobody said 下课, which is five more minutes
+	awayFor      = time.Minute      // a teacher who is gone so long when the time is up does not come back
+	leftAlone    = 2 * time.Hour    // a lesson that has no end, without a teacher
 	restateUntil = 10 * time.Second // after the owner began anew, rooms may tell it what it had not written
 	maxNotes     = 50
 )
@@ -77,6 +80,9 @@ func newLive(l Lesson, old *kept, master protocol.RoomRef, now time.Time) *Live 
 		}
 		if s.Lead != nil {
 			v.at(s.Lead.Room).heard = now
+			if s.Lead.Box == l.Owner { // its session went with this box: whoever teaches comes in by a new one
+				v.leadOnline(false, now)
+			}
 		}
 	}
 	v.describe(l)
@@ -257,27 +263,4 @@ func (k kept) clone() kept {
 	}
 	k.Feedback = feedback
 	return k
-}
-
-// View is a state as one actor may see it: a room sees only the notes that are its own or for all.
-func View(s protocol.State, a Actor) protocol.State {
-	if a.Role == auth.Teacher {
-		return s
-	}
-	notes := []protocol.Note{}
-	for _, n := range s.Notes {
-		if a.Role == auth.Assistant && (n.Room == a.Room || n.Room == "") {
-			notes = append(notes, n)
-		}
-	}
-	s.Notes = notes
-	return s
-}
-
-// LeaveAt is when rooms that have a next lesson leave this one although the teacher goes on: two extensions after the bell. Zero: never.
-func LeaveAt(s protocol.State) time.Time {
-	if s.End == 0 {
-		return time.Time{}
-	}
-	return s.End.Time().Add(time.Duration(maxExtended-s.Extended) * extension)
 }

@@ -15,17 +15,18 @@ func (h *Hub) WatchRooms(f func()) (cancel func()) {
 	return func() { h.post(func() { delete(h.rooms, n) }) }
 }
 
-// ForRoom is the lesson that a room of this box belongs in now: it is open or begins within 20 s, names the room, and has not asked it to
-// leave. Of two it is the newer.
+// ForRoom is the lesson that a room of this box belongs in now: it is open or begins within 20 s, names the room, has not asked it to leave,
+// and has not run into the room's next one. Of two it is the newer.
 func (h *Hub) ForRoom(campus, classroom string) (id string, ok bool) {
 	room := campus
 	if classroom != "" {
 		room += "/" + classroom
 	}
 	now := time.Now()
+	all := h.ofRoom(campus, classroom)
 	var best Lesson
-	for _, l := range h.reg.List() {
-		if l.State == protocol.Ended || l.State == protocol.Planned && l.Start.Sub(now) > joinBefore || !h.reg.Visible(l, campus, classroom) || h.out(l.ID, room) {
+	for _, l := range all {
+		if l.State == protocol.Planned && l.Start.Sub(now) > joinBefore || h.out(l.ID, room) || overran(l, all, now) {
 			continue
 		}
 		if best.ID == "" || newer(l, best) {
@@ -33,6 +34,33 @@ func (h *Hub) ForRoom(campus, classroom string) (id string, ok bool) {
 		}
 	}
 	return best.ID, best.ID != ""
+}
+
+// Overran reports whether a room leaves a lesson although its teacher goes on, because the room's next one calls.
+func (h *Hub) Overran(lesson, campus, classroom string) bool {
+	all := h.ofRoom(campus, classroom)
+	i := slices.IndexFunc(all, func(l Lesson) bool { return l.ID == lesson })
+	return i >= 0 && overran(all[i], all, time.Now())
+}
+
+// ofRoom are the lessons that a room attends and that have not ended.
+func (h *Hub) ofRoom(campus, classroom string) []Lesson {
+	return slices.DeleteFunc(h.reg.List(), func(l Lesson) bool { return l.State == protocol.Ended || !h.reg.Visible(l, campus, classroom) })
+}
+
+// overran reports whether a room's lesson has run beyond its bell and into what the room has next: it begins in 20 s, or it begins today
+// and the teacher was given all the minutes there are. It is pure; all are the room's lessons.
+func overran(l Lesson, all []Lesson, now time.Time) bool {
+	if l.End.IsZero() || now.Before(l.End) {
+		return false
+	}
+	before := joinBefore
+	if now.Sub(l.End) >= maxExtended*extension {
+		before = nextWithin
+	}
+	return slices.ContainsFunc(all, func(n Lesson) bool {
+		return n.ID != l.ID && n.Start.After(l.Start) && n.Start.Sub(now) <= before && (n.End.IsZero() || now.Before(n.End))
+	})
 }
 
 // newer: the one that began later, by the timetable or by being made.

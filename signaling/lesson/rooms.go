@@ -272,18 +272,41 @@ func (l *Live) lose(r *protocol.RoomState, at *attending, silent time.Duration, 
 	}
 }
 
-// bell rings at the end; silence is five more minutes, twice at most.
+// bell rings at the end, whatever page is open. Silence after its question is five more minutes, twice at most.
 func (l *Live) bell(now time.Time) {
 	s := &l.kept.State
 	if s.End == 0 {
 		return
 	}
-	if !now.Before(s.End.Time()) {
-		l.move(bellRang)
+	ring := func() {
+		if !now.Before(s.End.Time()) {
+			l.move(bellRang)
+		}
 	}
-	for s.State == protocol.Over && s.Extended < maxExtended && !now.Before(s.End.Time().Add(extension)) {
+	for ring(); s.State == protocol.Over && s.Extended < maxExtended && !now.Before(s.End.Time().Add(silentFor)); ring() {
 		l.lengthen()
+		if now.Before(s.End.Time()) {
+			l.move(extended)
+		}
 	}
+}
+
+// abandoned reports whether a lesson is over although nobody said 下课: nobody teaches it, and the time is up for rooms too. One without
+// an end that has begun waits two hours for its teacher.
+func (l *Live) abandoned(now time.Time) bool {
+	s := &l.kept.State
+	if s.State == protocol.Ended || l.whip != (protocol.Sources{}) || s.Lead != nil && s.Lead.Online {
+		return false
+	}
+	gone := l.began
+	if s.Lead != nil && s.Lead.Since.Time().After(gone) {
+		gone = s.Lead.Since.Time()
+	}
+	leave := LeaveAt(*s)
+	if leave.IsZero() {
+		return (s.State == protocol.Live || s.State == protocol.Over) && now.Sub(gone) >= leftAlone
+	}
+	return !now.Before(leave) && now.Sub(gone) >= awayFor
 }
 
 // Levels are how loud the rooms with the floor are; nil if that did not change or nobody has it.

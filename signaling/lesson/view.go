@@ -112,6 +112,9 @@ func (v *view) tick(h *Hub, now time.Time) {
 		v.live.Tick(now)
 		if now.Sub(v.expectAt) >= expectEvery {
 			v.expectAt = now
+			if v.live.abandoned(now) {
+				h.reg.giveUp(v.id)
+			}
 			if rec, ok := h.reg.record(v.id); ok {
 				v.live.expect(h.expected(rec.Lesson), now)
 			}

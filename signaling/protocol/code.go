@@ -36,12 +36,8 @@ const (
 	ByeShutdown  Code = "shutdown"
 )
 
-// Codes of the event say.
-const (
-	SayPhraseSeen Code = "phrase-seen"
-	SaySent       Code = "sent"
-	SayHandLapsed Code = "hand-lapsed"
-)
+// SayPhraseSeen is the code of the event say: the teacher has read a note.
+const SayPhraseSeen Code = "phrase-seen"
 
 // codes are those that may stand in an error answer.
 var codes = []Code{Forbidden, WrongState, NotYours, UnknownRoom, UnknownLesson, RoomTaken, Elsewhere, Removed, Closed, Full, NoRecording, NoCodec,

@@ -67,10 +67,7 @@ type (
 	Encoding struct {
 		Source        string          `json:"source"`
 		Layers        []EncodingLayer `json:"layers"`
-		KeyframeEvery int             `json:"keyframeEvery"`      // ms; 0: only when asked
-		Keyframe      bool            `json:"keyframe,omitempty"` // one now
-		VoiceLow      bool            `json:"voiceLow"`           // the second, thin voice too
-		Still         bool            `json:"still"`              // sharp stills of the board
+		KeyframeEvery int             `json:"keyframeEvery"` // ms between those that the box asks for, by RTCP; 0: only when somebody needs one
 	}
 	// EncodingLayer is what is asked of one encoding.
 	EncodingLayer struct {

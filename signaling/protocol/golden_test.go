@@ -74,7 +74,7 @@ func exampleEvents() map[string]Event {
 			Uplink: &Uplink{Up: false, Since: at, NextTry: at + 2000}, Assist: &Assist{URL: "https://192.0.2.1:8443/assist#K7M3PX", Code: "K7M3PX"}, Volume: 60, Code: "link-down"},
 		"event-bound.json": Bound{Slots: []Slot{{Slot: 0, MID: "0", Kind: "audio", Source: SourceVoice, Room: "core/录播室", Name: "实验小学 录播室"},
 			{Slot: 4, MID: "4", Kind: "video"}, {Slot: 5, MID: "5", Kind: "video", Source: SourcePupils, Room: "wuyang", Name: "邬阳小学", Reason: "thin"}}},
-		"event-encode.json": Encoding{Source: SourceTeacher, Layers: []EncodingLayer{{RID: "h", MaxBitrate: 1500000, Scale: 1, FPS: 30, Active: true}}, KeyframeEvery: 4000, Keyframe: true},
+		"event-encode.json": Encoding{Source: SourceTeacher, Layers: []EncodingLayer{{RID: "h", MaxBitrate: 1500000, Scale: 1, FPS: 30, Active: true}}, KeyframeEvery: 4000},
 		"event-level.json":  Level{Rooms: map[string]int{"wuyang": 44}},
 		"event-say.json":    Say{Code: SayPhraseSeen, Note: 1},
 		"event-bye.json":    Bye{Code: ByeTakenOver},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tongke/signaling/auth"
+	"tongke/signaling/lesson"
 	"tongke/signaling/protocol"
 )
 
@@ -42,6 +43,10 @@ func (s *Session) step(now time.Time) {
 			s.follow.endedAt = time.Time{}
 		}
 	}
+	if s.overran(now) {
+		s.log.Info("room leaves for its next lesson", "lesson", s.lesson)
+		s.enter("")
+	}
 	if s.follow.out != "" {
 		if st, known := s.srv.cfg.Hub.State(s.follow.out); !known || st.State == protocol.Ended {
 			s.follow.out = ""
@@ -54,6 +59,15 @@ func (s *Session) step(now time.Time) {
 	if ok {
 		s.join(id)
 	}
+}
+
+// overran reports whether the room has to leave its lesson for the next one. Where the teacher is, the screen stays with him.
+func (s *Session) overran(now time.Time) bool {
+	st := s.state
+	if st == nil || st.State == protocol.Ended || !lesson.Rang(*st, now) || s.inMaster() && st.Lead != nil && st.Lead.Online {
+		return false
+	}
+	return s.srv.cfg.Hub.Overran(s.lesson, s.campus, s.classroom)
 }
 
 // join enters a lesson when the hub lets us in.

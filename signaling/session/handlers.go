@@ -140,3 +140,19 @@ func devices(_ context.Context, s *Session, m protocol.Devices) (any, error) {
 	s.note(func(f *facts) { f.devices = m })
 	return nil, nil
 }
+
+// readBy tells a phone, once, of each note of its room that the teacher has read since the state before.
+func (s *Session) readBy(before *protocol.State) {
+	if s.role != auth.Assistant || before == nil {
+		return
+	}
+	unread := map[int]bool{}
+	for _, n := range before.Notes {
+		unread[n.ID] = !n.Seen
+	}
+	for _, n := range s.state.Notes {
+		if n.From == protocol.FromAssistant && n.Room == s.room && n.Seen && unread[n.ID] {
+			s.tell(protocol.Say{Code: protocol.SayPhraseSeen, Note: n.ID})
+		}
+	}
+}

@@ -39,6 +39,8 @@ type Hub interface {
 	Watch(lesson string, f func(protocol.Event)) (cancel func())
 	// ForRoom is the lesson that a room should be in now.
 	ForRoom(campus, classroom string) (id string, ok bool)
+	// Overran reports whether a room leaves a lesson that has run beyond its bell for the room's next one.
+	Overran(lesson, campus, classroom string) bool
 	// WatchRooms calls f whenever ForRoom may answer otherwise than before.
 	WatchRooms(f func()) (cancel func())
 }

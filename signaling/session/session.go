@@ -214,7 +214,7 @@ func (s *Session) attach(c *conn, id int, ok protocol.HelloOK) {
 	ok.Lesson = s.lesson
 	s.answer(c, id, ok, nil)
 	if s.state != nil {
-		s.tell(*s.state)
+		s.tell(lesson.View(*s.state, s.actor()))
 	}
 	if s.down != nil {
 		s.tell(s.down.table())
@@ -291,17 +291,25 @@ func (s *Session) heard(id string, e protocol.Event) {
 	if id != s.lesson {
 		return
 	}
-	st, ok := e.(protocol.State)
-	if !ok {
-		s.tell(e)
-		return
+	switch e := e.(type) {
+	case protocol.State:
+		s.stated(e)
+	case protocol.Level:
+		if l, ok := lesson.ViewLevels(e, s.actor()); ok {
+			s.tell(l)
+		}
 	}
+}
+
+// stated takes a state of the lesson: it is shown as far as the page may see it, and what follows from it is done.
+func (s *Session) stated(st protocol.State) {
 	if s.state != nil && (st.Epoch < s.state.Epoch || st.Epoch == s.state.Epoch && st.Rev < s.state.Rev) {
 		return
 	}
 	before := s.state
 	s.state = &st
-	s.tell(st)
+	s.tell(lesson.View(st, s.actor()))
+	s.readBy(before)
 	if before != nil && before.Lead != nil && before.Lead.Session == s.id && !s.leads() {
 		s.end(protocol.ByeTakenOver)
 		return
