@@ -4,6 +4,7 @@ import { big, keepHand, look, mine, onLAN, state, stopwatch } from "./assist-sta
 import { ask, by, dialog, fill, input, why } from "./home-dom.js";
 import { icon } from "./icons.js";
 import { address, Client, ProtocolError } from "./protocol.js";
+import { kept } from "./recording.js";
 import { language, load, say } from "./text.js";
 
 /** @typedef {import("./assist-state.js").State} State */
@@ -321,8 +322,7 @@ function header(s) {
 	text("words", say(words, over ? "assist.over" : `assist.is.${s}`));
 	const minutes = l?.end ? Math.ceil((l.end - facts.now) / 60000) : 0;
 	text("left", l?.state === "live" && minutes > 0 && !["phone", "link", "ended"].includes(s) ? say(words, "assist.left", { minutes }) : "");
-	const scope = l?.scope === "+pupils" ? "assist.kept.pupils" : "assist.kept";
-	text("signs", l === null || ["enter", "ended", "removed"].includes(s) ? "" : say(words, l.kept ? scope : "assist.notkept"));
+	text("signs", l === null || ["enter", "ended", "removed"].includes(s) ? "" : say(words, `assist.sign.${kept(l, facts.room?.recording)}`));
 }
 
 /** @param {State} s */

@@ -8,6 +8,9 @@
 const again = 700; // ms between tries; a device that comes back is also announced by the browser
 const settle = 150; // ms that a device needs after it was announced
 
+/** Below one step of 16 bits: a microphone that is switched off. A quiet room is above, even with its noise removed. */
+export const silence = 2e-5;
+
 /** What a camera is asked for: full size at the highest layer. @param {string} [deviceId] @returns {MediaTrackConstraints} */
 export function camera(deviceId) {
 	return {
@@ -88,8 +91,8 @@ export class Device {
 	async open() {
 		clearTimeout(this.timer);
 		const run = ++this.run;
-		if (this.state !== "on") {
-			this.become("opening");
+		if (this.state === "off") {
+			this.become("opening"); // a device that is tried again stays missing until it is there
 		}
 		try {
 			const constraints = this.constraints();
@@ -207,6 +210,20 @@ export class Meter {
 	/** After a gesture, where the browser wanted one. */
 	resume() {
 		void this.context?.resume();
+	}
+
+	/** Whether it measures at all: some browsers want a gesture first. */
+	get runs() {
+		return this.source !== null && this.context?.state === "running";
+	}
+
+	/** The largest of the samples that level has looked at last, 0…1. */
+	peak() {
+		let most = 0;
+		for (const s of this.samples) {
+			most = Math.max(most, Math.abs(s));
+		}
+		return this.runs ? most : 0;
 	}
 
 	/** 0…100 over 60 dB: 0 is silence, speech near a microphone is above 40, 100 is full scale. */

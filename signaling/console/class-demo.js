@@ -9,7 +9,7 @@ import { element } from "./class-view.js";
 /** @typedef {import("./class-state.js").Facts} Facts */
 /** @typedef {import("./messages.js").Lesson} Lesson */
 
-const now = new Date(2026, 8, 1, 8, 52, 30).getTime();
+const now = Date.UTC(2026, 8, 1, 0, 52, 30); // 8:52 at school
 const minute = 60000;
 
 /** @param {number} n members @param {Record<string, unknown>} [me] what differs for the own room */
@@ -84,7 +84,8 @@ const states = {
 	"picture.soft": () => ({ lesson: lesson({}, 3, { step: "small" }) }),
 	"cam.missing": () => ({ lesson: lesson({}), camera: "missing" }),
 	"mic.missing": () => ({ lesson: lesson({}), microphone: "missing" }),
-	"disk.full": () => ({ lesson: lesson({}), room: room({ code: "disk-full" }) }),
+	"disk.full": () => ({ lesson: lesson({}), room: room({ recording: { mode: "off", scope: "teacher+board", fault: "disk-full", seconds: 0 } }) }),
+	"disk.failed": () => ({ lesson: lesson({}), room: room({ recording: { mode: "off", scope: "teacher+board", fault: "disk-failed", seconds: 0 } }) }),
 	"hand.up": () => ({ lesson: lesson({}, 3, { hand: now - 8000 }) }),
 	"floor.other": () => ({ lesson: lesson({ floor: floor("wuyang") }) }),
 	"floor.other+second": () => ({ lesson: lesson({ floor: floor("wuyang", "guanyin") }, 8) }),
@@ -101,6 +102,8 @@ const states = {
 	"live+all11": () => ({ lesson: lesson({ layout: "all" }, 11) }),
 	"live+over": () => ({ lesson: lesson({ state: "over" }) }),
 	"live+covered": () => ({ lesson: lesson({}), covered: true }),
+	"live+keep": () => ({ lesson: lesson({ record: "keep", kept: true }) }),
+	"live+buffer": () => ({ lesson: lesson({}), room: room({ recording: { mode: "buffer", scope: "teacher+board", seconds: 400 } }) }),
 	"live+record": () => ({ lesson: lesson({ record: "keep", kept: true, scope: "+pupils", mirror: true }), covered: true }),
 	"live+master3": () => ({ lesson: lesson({}, 3), me: "core", captures: false }),
 	"floor.other+master": () => ({ lesson: lesson({ floor: floor("wuyang") }, 5), me: "core", captures: false }),
@@ -111,7 +114,7 @@ const states = {
 	idle: () => ({ room: room({ state: "idle", next: next(now + 87.5 * minute) }), captures: false }),
 	"idle+none": () => ({ room: room({ state: "idle" }), captures: false }),
 	soon: () => ({ room: room({ state: "soon", next: next(now + 4.5 * minute) }) }),
-	"soon+bad": () => ({ room: room({ state: "soon", next: next(now + 4.5 * minute), uplink: lost(20000) }), camera: "missing" }),
+	"soon+bad": () => ({ room: room({ state: "soon", next: next(now + 4.5 * minute), uplink: lost(20000) }), camera: "missing", microphone: "busy", soundBlocked: true }),
 	"soon.look": () => ({ room: room({ state: "look", next: next(now + 0.5 * minute) }) }),
 	joining: () => ({ room: room({ state: "joining" }) }),
 	tap: () => ({ lesson: lesson({}), soundBlocked: true }),
@@ -185,7 +188,7 @@ function draw(view, form, info, name) {
 		},
 		{
 			level: m.key === "floor.us" ? 62 : m.key === "floor.quiet" ? 12 : 0,
-			checks: [{ name: "camera", ok: f.camera === "on" }, { name: "microphone", ok: true }, { name: "network", ok: f.room?.uplink?.up ?? true }],
+			checks: [{ name: "camera", cure: f.camera === "on" ? "" : "bad" }, { name: "microphone", cure: f.microphone === "on" ? "" : "silent" }, { name: "sound", cure: f.soundBlocked ? "bad" : "" }, { name: "network", cure: f.room?.uplink?.up ? "" : "bad" }],
 			scan: name === "live+scan",
 		},
 	);

@@ -81,11 +81,11 @@ export function listen(acts) {
 		} else if (coverKeys.has(e.key)) {
 			begin("c", acts.cover);
 		} else if (infoKeys.has(e.key)) {
-			begin("i", acts.info);
+			acts.info();
 		}
 	});
 	addEventListener("keyup", (e) => {
-		if ((coverKeys.has(e.key) && hold?.what === "c") || (infoKeys.has(e.key) && hold?.what === "i")) {
+		if (coverKeys.has(e.key) && hold?.what === "c") {
 			end();
 		}
 	});

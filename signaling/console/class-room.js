@@ -1,6 +1,7 @@
 // The room at its wall screen: what it knows, what follows from it, and what the box is told. It needs nobody.
 
 import { Black, Device, Meter, camera, microphone } from "./capture.js";
+import { Checks } from "./class-checks.js";
 import { Info } from "./class-info.js";
 import { JoinForm } from "./class-join.js";
 import { listen } from "./class-keys.js";
@@ -35,6 +36,7 @@ export class Wall {
 		this.view = new View(words);
 		this.sound = new Sound(/** @type {HTMLAudioElement} */ (element("sound")));
 		this.meter = new Meter();
+		this.checks = new Checks(this.meter, this.sound);
 		this.memory = forgetful();
 		/** @type {import("./messages.js").Room | null} */
 		this.room = null;
@@ -176,6 +178,7 @@ export class Wall {
 		}
 		this.form.show(key === "fresh");
 		this.rest(key === "idle");
+		this.checks.look(key === "soon", this.preview);
 		const floor = f.lesson?.floor ?? [];
 		const rooms = f.lesson?.rooms.filter((r) => r.state !== "removed") ?? [];
 		const places =
@@ -194,7 +197,7 @@ export class Wall {
 					});
 		this.view.draw(f, this.memory, places, (t) => this.shown(t, f.status === "open"), {
 			level: key === "floor.us" || key === "floor.quiet" ? this.meter.level() : 0,
-			checks: this.checks(f),
+			checks: key === "soon" ? this.checks.list(f) : [],
 			scan: query.get("hand") === "scan" && (this.room?.assist?.url ?? "") !== "",
 		});
 	}
@@ -318,16 +321,6 @@ export class Wall {
 		this.sound.set(this.sound.volume + step);
 		this.info.volume(this.sound.volume);
 		void this.client.request("room.volume", { volume: this.sound.volume }).catch(() => {});
-	}
-
-	/** What was checked before the lesson. @param {import("./class-state.js").Facts} f */
-	checks(f) {
-		const settled = (/** @type {string} */ s) => s !== "off" && s !== "opening";
-		return [
-			...(settled(f.camera) ? [{ name: "camera", ok: f.camera === "on" }] : []),
-			...(settled(f.microphone) ? [{ name: "microphone", ok: f.microphone === "on" }] : []),
-			{ name: "network", ok: f.status === "open" && (f.room?.uplink?.up ?? true) },
-		];
 	}
 
 	/** Between lessons the screen goes black after a while. @param {boolean} idle */

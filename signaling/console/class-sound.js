@@ -3,6 +3,7 @@
 /** @typedef {import("./messages.js").Slot} Slot */
 
 const chimeFor = 0.15; // s
+const opensWithin = 3000; // ms that a machine may take until it plays
 
 export class Sound {
 	/** @param {HTMLAudioElement} first */
@@ -14,6 +15,7 @@ export class Sound {
 		this.volume = 100;
 		/** @type {AudioContext | null} */
 		this.context = null;
+		this.openedAt = 0; // ms of the page's clock
 	}
 
 	/**
@@ -63,6 +65,16 @@ export class Sound {
 				}
 			}
 		}
+	}
+
+	/** Whether the machine takes sound from this page; null while that is not known. Nothing is heard of it. @returns {boolean | null} */
+	plays() {
+		this.context ??= new AudioContext();
+		if (this.context.state === "running") {
+			return this.context.currentTime > 0 ? true : null;
+		}
+		this.openedAt ||= performance.now();
+		return performance.now() - this.openedAt > opensWithin ? false : null;
 	}
 
 	/** @param {number} volume 0…100 */

@@ -1,5 +1,7 @@
 // Which sentence the wall screen shows, and which signs, from what is known and measured. Pure: no screen and no clock of its own.
 
+import { broken, kept } from "./recording.js";
+
 /** @typedef {import("./messages.js").Lesson} Lesson */
 /** @typedef {import("./messages.js").Room} Room */
 /** @typedef {import("./messages.js").RoomState} RoomState */
@@ -39,7 +41,7 @@ export const doneAfter = 3000; // ms with the floor until it can be given back
 
 /**
  * @typedef {"floor.us" | "floor.quiet" | "room.taken" | "link.down" | "link.long" | "box.restart" | "teacher.down" | "audio.only" | "board.still"
- *   | "picture.soft" | "cam.missing" | "mic.missing" | "disk.full" | "hand.up" | "floor.other" | "wait.teacher" | "live" | "ended" | "removed"
+ *   | "picture.soft" | "cam.missing" | "mic.missing" | "disk.full" | "disk.failed" | "hand.up" | "floor.other" | "wait.teacher" | "live" | "ended" | "removed"
  *   | "idle" | "soon" | "soon.look" | "joining" | "tap" | "fresh" | "codec" | "refused"} Key
  */
 
@@ -105,7 +107,7 @@ function troubles(f) {
 		small: { since: from(running && step === "small", f.now, f.now), worse: 0 },
 		cam: { since: from(needed && lacks(f.camera), f.now, f.now), worse: worseAfter },
 		mic: { since: from(needed && lacks(f.microphone), f.now, f.now), worse: worseAfter },
-		disk: { since: from(l !== null && f.room?.code === "disk-full", f.now, f.now), worse: 0 },
+		disk: { since: from(l !== null && (f.room?.code === "disk-full" || broken(l, f.room?.recording)), f.now, f.now), worse: 0 },
 	};
 }
 
@@ -215,7 +217,7 @@ export function choose(f, before) {
 		[fresh("small"), "picture.soft", 0],
 		[fresh("cam"), "cam.missing", 0],
 		[fresh("mic"), "mic.missing", 0],
-		[fresh("disk"), "disk.full", 0],
+		[fresh("disk"), f.room?.recording?.fault === "disk-failed" ? "disk.failed" : "disk.full", 0],
 		[running && (me?.hand ?? 0) > 0, "hand.up", me?.hand ?? 0],
 		[running && floor.length > 0 && ours === undefined, "floor.other", 0],
 	];
@@ -251,6 +253,7 @@ export function look(key) {
 		case "board.still":
 		case "picture.soft":
 		case "disk.full":
+		case "disk.failed":
 			return { look: "warn", mark: "▲", code };
 		case "cam.missing":
 			return { look: "warn", mark: "▲", code: "camera-unplugged" };
@@ -281,11 +284,9 @@ export function signs(f, m) {
 	if (!inLesson(f) || l === null || m.key === "fresh") {
 		return out;
 	}
-	if (l.kept && l.record === "keep") {
-		out.push({ id: "record", key: l.scope === "+pupils" ? "class.sign.keepPupils" : "class.sign.keep", mark: "●", look: "bad" });
-	} else {
-		out.push({ id: "record", key: l.kept && l.record === "buffer" ? "class.sign.buffer" : "class.sign.off", mark: "", look: "" });
-	}
+	const keeps = kept(l, f.room?.recording);
+	const marks = { keep: "●", keepPupils: "●", buffer: "", off: "", notKept: "▲" };
+	out.push({ id: "record", key: `class.sign.${keeps}`, mark: marks[keeps], look: keeps === "notKept" ? "warn" : marks[keeps] === "" ? "" : "bad" });
 	if (f.captures) {
 		const ours = l.floor.some((h) => h.room === f.me) && !own(f)?.muted;
 		if (f.covered) {

@@ -1,6 +1,7 @@
 // Draws the wall screen: sentence, signs, pictures, names. It decides nothing that class-state.js and class-layout.js can decide.
 
 import { hand, inLesson, look, own, signs } from "./class-state.js";
+import { clock } from "./home-dom.js";
 import { icon } from "./icons.js";
 import { show } from "./receive.js";
 import { language, say } from "./text.js";
@@ -43,12 +44,6 @@ export function write(id, text) {
 	}
 	e.textContent = text;
 	return true;
-}
-
-/** 8:40, in the room's own time. @param {number} at */
-export function clock(at) {
-	const d = new Date(at);
-	return `${d.getHours()}:${String(d.getMinutes()).padStart(2, "0")}`;
 }
 
 /** @param {HTMLElement} e @param {{x: number, y: number, w: number, h: number}} p */
@@ -123,7 +118,7 @@ export class View {
 	 * @param {Memory} m
 	 * @param {Plan} plan
 	 * @param {(t: Tile) => Shown} shown
-	 * @param {{level: number, checks: {name: string, ok: boolean}[], scan: boolean}} more
+	 * @param {{level: number, checks: import("./class-checks.js").Check[], scan: boolean}} more
 	 */
 	draw(f, m, plan, shown, more) {
 		this.bar(f, m, plan, more.scan);
@@ -244,6 +239,7 @@ export class View {
 			if (s.note !== "keep") {
 				show(e, s.stream, s.key, label);
 				this.note(e, s.note, label);
+				this.caption(e, t.kind === "campus" && s.note === "" ? label : "");
 			}
 		}
 		const running = there && m.key !== "soon.look";
@@ -285,6 +281,23 @@ export class View {
 		}
 	}
 
+	/** The name of another campus stands in a corner of its picture. @param {HTMLElement} e @param {string} name */
+	caption(e, name) {
+		let p = e.querySelector(".caption");
+		if (name === "") {
+			p?.remove();
+			return;
+		}
+		if (p === null) {
+			p = document.createElement("p");
+			p.className = "caption";
+			e.append(p);
+		}
+		if (p.textContent !== name) {
+			p.textContent = name;
+		}
+	}
+
 	/** @param {HTMLElement} e @param {Shown["note"]} kind @param {string} label */
 	note(e, kind, label) {
 		const key = kind === "" ? "" : `${kind} ${label}`;
@@ -313,7 +326,7 @@ export class View {
 		e.append(note);
 	}
 
-	/** The room's own page between lessons. @param {Facts} f @param {Memory} m @param {{name: string, ok: boolean}[]} checks */
+	/** The room's own page between lessons. @param {Facts} f @param {Memory} m @param {import("./class-checks.js").Check[]} checks */
 	roomPage(f, m, checks) {
 		const here = m.key === "idle" || m.key === "soon" || m.key === "ended" || m.key === "removed" || m.key === "room.taken";
 		element("room").hidden = !here;
@@ -327,7 +340,8 @@ export class View {
 			list.replaceChildren(
 				...checks.map((c) => {
 					const li = document.createElement("li");
-					li.textContent = `${c.ok ? "✓" : "✕"} ${this.say(c.ok ? `check.${c.name}` : `check.${c.name}.bad`)}`;
+					li.className = c.cure === "" ? "good" : "bad";
+					li.textContent = c.cure === "" ? `✓ ${this.say(`check.${c.name}`)}` : `✕ ${this.say(`check.${c.name}.${c.cure}`)}`;
 					return li;
 				}),
 			);

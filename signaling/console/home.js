@@ -20,6 +20,9 @@ let me = null;
 /** @type {Campus[]} */
 let campuses = [];
 
+/** Whether this box has recordings: it says so by answering. */
+let records = false;
+
 /** Whether the signed-in person may make and hold lessons. */
 const teaches = () => me !== null && ["teacher", "administrator"].includes(me.role);
 
@@ -93,6 +96,7 @@ async function enter() {
 		choosing(true);
 		return;
 	}
+	records = (await ask("GET", "/recordings")).ok;
 	await lessons();
 	show();
 }
@@ -105,7 +109,12 @@ function show() {
 	const admin = me.role === "administrator";
 	const wanted = location.hash.slice(1);
 	const place = admin && ["rooms", "people", "plan"].includes(wanted) ? wanted : "today";
-	by("places").hidden = !admin;
+	by("places").hidden = !admin && !records;
+	by("library").hidden = !records;
+	by("library").setAttribute("href", link("/library"));
+	for (const a of /** @type {NodeListOf<HTMLElement>} */ (by("places").querySelectorAll("[data-admin]"))) {
+		a.hidden = !admin;
+	}
 	by("choose").hidden = true;
 	for (const a of by("places").querySelectorAll("a")) {
 		if (a.hash === `#${place}`) {
@@ -265,6 +274,8 @@ function startMaking() {
 	});
 	by("chips").replaceChildren(...(chips.length > 0 ? chips : [el("span", { class: "second", text: say(words, "home.make.nobody") })]));
 	input("title").value = "";
+	by("keeping").hidden = !records;
+	input("keep-no").checked = true;
 	complain(by("maker-form"), "");
 	dialog("maker").showModal();
 	input("title").focus();
@@ -275,7 +286,7 @@ async function make(e) {
 	e.preventDefault();
 	const boxes = /** @type {HTMLInputElement[]} */ ([...by("chips").querySelectorAll("input")]);
 	const chosen = boxes.filter((b) => b.checked).map((b) => b.value);
-	const a = await ask("POST", "/lessons", { title: input("title").value.trim(), campuses: chosen.length === boxes.length ? "all" : chosen });
+	const a = await ask("POST", "/lessons", { title: input("title").value.trim(), campuses: chosen.length === boxes.length ? "all" : chosen, ...(records && input("keep-yes").checked ? { record: "keep" } : {}) });
 	if (!a.ok) {
 		complain(by("maker-form"), why(words, a));
 		return;

@@ -99,6 +99,14 @@
  */
 
 /**
+ * @typedef {object} Recording what the box of this room does with the lesson
+ * @property {"off" | "buffer" | "keep"} mode
+ * @property {"teacher+board" | "+pupils"} scope
+ * @property {"" | "disk-full" | "disk-failed"} [fault] why nothing is kept although it should be
+ * @property {number} seconds kept so far
+ */
+
+/**
  * @typedef {object} Room the event room
  * @property {"room"} type
  * @property {string} room
@@ -111,6 +119,7 @@
  * @property {Layout | ""} layout
  * @property {number} volume
  * @property {string} [code]
+ * @property {Recording} [recording] absent on a box without a recorder
  */
 
 /**

@@ -33,6 +33,7 @@
  * @property {boolean} shareFailed
  * @property {boolean} slow this school's link: the box asks for less than it would like
  * @property {boolean} soundBlocked the browser wants a gesture before sound
+ * @property {"" | "disk-full" | "disk-failed"} fault why nothing is kept of this lesson although it should be
  * @property {string} failed what the box did not do, as a key; "" for nothing
  */
 
@@ -171,5 +172,8 @@ function hints(f) {
 	if (f.clipped) {
 		return alert("loud", "warn", { fades: true });
 	}
-	return f.slow ? alert("slow", "warn", { code: "link-slow", fades: true }) : null;
+	if (f.slow) {
+		return alert("slow", "warn", { code: "link-slow", fades: true });
+	}
+	return f.fault !== "" ? alert(f.fault, "warn", { code: f.fault, fades: true }) : null;
 }

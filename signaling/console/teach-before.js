@@ -2,11 +2,13 @@
 
 import { by, clock, el, input } from "./home-dom.js";
 import { markOf, refill, span, write } from "./teach-parts.js";
+import { choices, chosen, open } from "./recording.js";
 import { members, tiles } from "./teach-view.js";
 import { Board } from "./teach-sharing.js";
 import { say } from "./text.js";
 
 /** @typedef {import("./messages.js").Lesson} Lesson */
+/** @typedef {import("./recording.js").Choice} Choice */
 /** @typedef {import("./teach-studio.js").Studio} Studio */
 /** @typedef {import("./text.js").Words} Words */
 
@@ -17,7 +19,7 @@ export class Before {
 	/**
 	 * @param {Words} words
 	 * @param {Studio} studio
-	 * @param {{start: () => void, music: (on: boolean) => void}} acts
+	 * @param {{start: () => void, music: (on: boolean) => void, record: (wish: import("./messages.js").Requests["lesson.set"]) => void}} acts
 	 */
 	constructor(words, studio, acts) {
 		this.words = words;
@@ -37,17 +39,21 @@ export class Before {
 		});
 		by("with-pupils").addEventListener("change", () => studio.choose({ withPupils: input("with-pupils").checked }));
 		by("share-first").addEventListener("click", () => void studio.board.start());
+		choose("record", (v) => acts.record(choices[/** @type {Choice} */ (v)]));
 		by("start").addEventListener("click", () => acts.start());
 	}
 
 	/**
 	 * @param {Lesson} l
 	 * @param {number} now by the box's clock
+	 * @param {boolean} keeps this box can record
 	 */
-	draw(l, now) {
+	draw(l, now, keeps) {
 		const times = l.start ? `${clock(l.start)}${l.end ? `–${clock(l.end)}` : ""}` : "";
 		write(by("about"), [l.title, times, members(l).map((r) => r.name).join(" ")].filter((s) => s !== "").join(" · "));
 		this.devices();
+		const offered = keeps ? open(l) : /** @type {Choice[]} */ (["off"]);
+		this.fill("record", offered.map((c) => ({ value: c, text: say(this.words, `teach.record.${c}`) })), chosen(l));
 		this.people(l, now);
 		refill(by("missing"), this.missing(l).join("|"), () => this.missing(l).map((text) => el("li", {}, markOf("▲"), text)));
 		input("music").checked = this.studio.music;
@@ -71,7 +77,7 @@ export class Before {
 		this.options("microphone", known.filter((d) => d.kind === "audioinput" && d.deviceId !== "communications"), choices.microphone, this.studio.clean.track);
 		this.options("pupils", known.filter((d) => d.kind === "videoinput"), choices.pupils, this.studio.pupils.track);
 		const cameras = known.filter((d) => d.kind === "videoinput" && d.deviceId !== "");
-		const fixed = [["none", "teach.board.none"], ...(Board.shares ? [["window", "teach.board.window"], ["screen", "teach.board.screen"]] : [])];
+		const fixed = [["none", "teach.board.none"], ...(Board.shares ? [["window", "teach.board.window"], ["screen", "teach.board.screen"], ["tab", "teach.board.tab"]] : [])];
 		const all = [...fixed.map(([value, key]) => ({ value, text: say(this.words, key) })), ...cameras.map((d) => ({ value: d.deviceId, text: say(this.words, "teach.board.camera", { name: d.label }) }))];
 		this.fill("source", all, choices.board);
 	}

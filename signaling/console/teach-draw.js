@@ -1,7 +1,8 @@
 // Draws the desk from what it knows. It keeps no state but what is on the screen.
 
-import { by, el } from "./home-dom.js";
+import { by, el, link } from "./home-dom.js";
 import { show } from "./receive.js";
+import { broken, open } from "./recording.js";
 import { button, refill, write } from "./teach-parts.js";
 import { SmallWindow } from "./teach-pip.js";
 import { Board } from "./teach-sharing.js";
@@ -43,23 +44,34 @@ export class Drawing {
 		by("opening").hidden = phase === "before" || phase === "in" || phase === "after";
 		const chosen = this.alert(phase, now);
 		desk.topbar.draw({
-			now, lesson: l, remote: desk.wish.remote, connected: desk.client.status === "open", fresh: now - Math.max(desk.lessonAt, desk.client.heard + desk.client.offset) < fresh,
+			now, lesson: l, recording: desk.recording, remote: desk.wish.remote, connected: desk.client.status === "open", fresh: now - Math.max(desk.lessonAt, desk.client.heard + desk.client.offset) < fresh,
 			camera: desk.studio.camera.state === "on", microphone: !desk.studio.muted, alert: chosen.alert, faded: chosen.faded,
 		});
 		this.keepAwake(phase === "in" && teaching(l));
 		if (phase === "before" && l) {
-			desk.before.draw(l, now);
+			desk.before.draw(l, now, desk.recording !== undefined);
 			desk.before.meter(now);
 			this.screen("mirror", desk.studio.camera.track, "teach.preview.camera");
 			this.screen("slides", desk.studio.board.track, "teach.preview.board");
 		} else if (phase === "in" && l) {
 			this.lesson(l, now);
 		} else if (phase === "after") {
-			const ms = l?.startedAt ? (l.endedAt ?? now) - l.startedAt : 0;
-			write(by("lasted"), ms > 0 ? say(desk.words, "teach.lasted", { minutes: Math.floor(ms / 60000), seconds: Math.floor((ms % 60000) / 1000) }) : "");
+			this.after(l, now);
 		} else {
 			this.door(phase);
 		}
+	}
+
+	/** How long it was, and what is kept of it. @param {Lesson | null} l @param {number} now */
+	after(l, now) {
+		const { desk } = this;
+		const ms = l?.startedAt ? (l.endedAt ?? now) - l.startedAt : 0;
+		const split = (/** @type {number} */ s) => ({ minutes: Math.floor(s / 60), seconds: Math.floor(s % 60) });
+		write(by("lasted"), ms > 0 ? say(desk.words, "teach.lasted", split(ms / 1000)) : "");
+		const { seconds, fault } = desk.stored;
+		by("stored").hidden = seconds < 1;
+		write(by("stored-text"), say(desk.words, fault === "" ? "teach.stored" : `teach.stored.${fault}`, split(seconds)));
+		by("replay").setAttribute("href", `${link("/library")}#${l?.id ?? ""}`);
 	}
 
 	/** @param {Phase} phase @param {number} now */
@@ -69,7 +81,8 @@ export class Drawing {
 		const chosen = desk.alerts.choose({
 			now, remote: desk.wish.remote, status: client.status, statusSince: client.since + client.offset, lesson: desk.lesson, camera: studio.camera.state, microphone: studio.clean.state,
 			muted: studio.open && studio.muted, speech: studio.speaks(now), silence: !studio.noise, clipped: studio.clips, stopped: studio.board.stopped,
-			monitor: studio.board.monitor, shareFailed: studio.board.failed, slow: studio.slow, soundBlocked: desk.sound.blocked, failed: now < desk.failed.until ? desk.failed.key : "",
+			monitor: studio.board.monitor, shareFailed: studio.board.failed, slow: studio.slow, soundBlocked: desk.sound.blocked,
+			fault: desk.lesson !== null && teaching(desk.lesson) && broken(desk.lesson, desk.recording) ? (desk.recording?.fault ?? "") : "", failed: now < desk.failed.until ? desk.failed.key : "",
 		});
 		const host = document.querySelector(`#${phase === "in" ? "lesson" : "before"} .message`);
 		if (host instanceof HTMLElement && (phase === "in" || phase === "before")) {
@@ -168,6 +181,8 @@ export class Drawing {
 		by("share").hidden = remote || (studio.board.asks && !Board.shares);
 		write(by("share"), say(words, studio.board.track ? "teach.share.stop" : "teach.share"));
 		write(by("layout"), `${say(words, "teach.layout")} ▾`);
+		by("less").hidden = open(l).length < 2; // in the lesson it can only be made less
+		write(by("less"), `${say(words, "teach.record")} ▾`);
 		by("small").hidden = remote || !SmallWindow.possible;
 		by("phone").hidden = remote || SmallWindow.possible;
 	}

@@ -1,6 +1,7 @@
 // What can be chosen at the desk: how rooms show the lesson, what is done with one campus, and what the sentence at the top offers.
 
 import { by } from "./home-dom.js";
+import { choices, chosen, open } from "./recording.js";
 import { menu, sure } from "./teach-parts.js";
 import { teaching } from "./teach-view.js";
 import { say } from "./text.js";
@@ -27,6 +28,23 @@ export function layouts(desk) {
 		...(desk.wish.remote ? [] : [{ text: w("teach.pupils"), checked: studio.choices.withPupils, act: () => studio.choose({ withPupils: !studio.choices.withPupils }) }]),
 		{ text: w("teach.layout.closed"), checked: l.closed, act: set({ closed: !l.closed }) },
 	]);
+}
+
+/** What is kept from now on: only less than so far, and after a question, for what was not kept cannot be had back. @param {Desk} desk */
+export function less(desk) {
+	const l = desk.lesson;
+	if (l === null) {
+		return;
+	}
+	const w = (/** @type {string} */ key) => say(desk.words, key);
+	menu(by("less"), w("teach.record"), open(l).map((c) => ({
+		text: w(`teach.record.${c}`), checked: c === chosen(l), radio: true,
+		act: async () => {
+			if (c !== chosen(l) && (await sure(w(`teach.record.sure.${c}`), w("teach.record.yes"), w("teach.record.no")))) {
+				void desk.ask("lesson.set", choices[c]);
+			}
+		},
+	})));
 }
 
 /**

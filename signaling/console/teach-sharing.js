@@ -2,7 +2,10 @@
 
 import { Device } from "./capture.js";
 
-/** `none`, `window`, `screen`, or the id of a camera. @typedef {string} BoardChoice */
+/** `none`, `window`, `screen`, `tab`, or the id of a camera. @typedef {string} BoardChoice */
+
+/** What the browser's own list shows first. @type {Record<string, string>} */
+const surfaces = { window: "window", screen: "monitor", tab: "browser" };
 
 export class Board {
 	/** @param {() => void} onChange */
@@ -28,7 +31,7 @@ export class Board {
 
 	/** Whether the choice needs a person to choose a window each time. */
 	get asks() {
-		return this.choice === "window" || this.choice === "screen";
+		return this.choice in surfaces;
 	}
 
 	/** Begins with what was chosen; for a window or a screen only after a press, which browsers ask for. */
@@ -65,7 +68,7 @@ export class Board {
 	async display() {
 		const want = {
 			video: {
-				displaySurface: this.choice === "screen" ? "monitor" : "window",
+				displaySurface: surfaces[this.choice],
 				width: { max: 1920 },
 				height: { max: 1080 },
 				frameRate: { ideal: 15, max: 30 },

@@ -1,7 +1,7 @@
 // What the teacher sends: camera, microphone for speech and for music, a second camera on the own pupils, the board. Choices are remembered
 // for each teacher on each computer.
 
-import { Device, Meter, camera, microphone } from "./capture.js";
+import { Device, Meter, camera, microphone, silence } from "./capture.js";
 import { Publisher } from "./publish.js";
 import { Board } from "./teach-sharing.js";
 
@@ -11,7 +11,6 @@ import { Board } from "./teach-sharing.js";
 /** @typedef {{camera: string, microphone: string, board: string, withPupils: boolean, pupils: string, music: boolean}} Choices */
 
 const speech = 35; // of the meter's 100: a voice at arm's length is above, a quiet room below
-const nothing = 2e-5; // below one step of 16 bits: a microphone that is switched off; a quiet room is above, even with its noise removed
 const full = 0.985; // of full scale: samples that were cut
 
 /** @returns {Choices} */
@@ -221,12 +220,9 @@ export class Studio {
 			this.loudAt = now;
 			this.heardAt = now;
 		}
-		let most = 0;
-		for (const s of this.meter.samples) {
-			most = Math.max(most, Math.abs(s));
-		}
+		const most = this.meter.peak();
 		this.clips = this.level > 0 && most >= full;
-		this.noise = most > nothing || this.meter.context?.state !== "running";
+		this.noise = most > silence || !this.meter.runs;
 	}
 
 	/** Whether speech is heard now. @param {number} now */

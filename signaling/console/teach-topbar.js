@@ -1,6 +1,7 @@
 // The bar at the top, with the same signs as the wall screens; the hand that has waited longest; and the one sentence.
 
 import { by, clock, el } from "./home-dom.js";
+import { kept } from "./recording.js";
 import { button, markOf, refill, span, write } from "./teach-parts.js";
 import { counted, firstHand, lasting, teaching } from "./teach-view.js";
 import { say } from "./text.js";
@@ -16,6 +17,7 @@ import { say } from "./text.js";
  * @typedef {object} Facts
  * @property {number} now by the box's clock
  * @property {Lesson | null} lesson
+ * @property {import("./messages.js").Recording | undefined} recording what this room's box keeps of it
  * @property {boolean} remote
  * @property {boolean} connected
  * @property {boolean} fresh figures of the last 5 s
@@ -25,6 +27,21 @@ import { say } from "./text.js";
  * @property {boolean} faded
  */
 
+/** @param {import("./recording.js").Kept} kept @returns {Sign} */
+function recording(kept) {
+	switch (kept) {
+		case "keep":
+			return { key: "record", mark: "●", look: "rec" };
+		case "keepPupils":
+			return { key: "record.pupils", mark: "●", look: "rec" };
+		case "notKept":
+			return { key: "record.fault", mark: "▲", look: "warn" };
+		case "buffer":
+			return { key: "record.buffer", mark: "○", look: "plain" };
+	}
+	return { key: "record.none", mark: "○", look: "plain" };
+}
+
 /** The signs, recording first and always. @param {Facts} f @returns {Sign[]} */
 export function signs(f) {
 	const l = f.lesson;
@@ -32,7 +49,7 @@ export function signs(f) {
 		return [];
 	}
 	/** @type {Sign[]} */
-	const all = [l.kept ? { key: l.scope === "+pupils" ? "record.pupils" : "record", mark: "●", look: "rec" } : { key: "record.none", mark: "○", look: "plain" }];
+	const all = [recording(kept(l, f.recording))];
 	const sending = l.sources;
 	all.push({ key: sending.teacher ? "camera" : "camera.off", mark: sending.teacher ? "camera" : "covered", look: "device" });
 	all.push({ key: sending.voice && !sending.muted ? "mic" : "mic.off", mark: sending.voice && !sending.muted ? "mic" : "silent", look: "device" });

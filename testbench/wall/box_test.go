@@ -302,6 +302,7 @@ func (l *lessons) record() protocol.Lesson {
 func (l *lessons) Ask(context.Context, string) (protocol.Lesson, error) { return l.record(), nil }
 func (l *lessons) List() []protocol.Lesson                              { return []protocol.Lesson{l.record()} }
 func (l *lessons) Visible(protocol.Lesson, string, string) bool         { return true }
+func (l *lessons) Overran(string, string, string) bool                  { return false }
 func (l *lessons) Exists(context.Context, string) (bool, error)         { return true, nil }
 func (l *lessons) CreateByWHIP(context.Context, string) error           { return nil }
 func (l *lessons) PublisherJoined(string, string)                       {}

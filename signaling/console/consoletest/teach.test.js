@@ -64,7 +64,7 @@ test("times and turns", () => {
 
 const facts = (more) => ({
 	now, remote: false, status: "open", statusSince: now, lesson: lesson([]), camera: "on", microphone: "on", muted: false, speech: false, silence: false, clipped: false, stopped: false,
-	monitor: false, shareFailed: false, slow: false, soundBlocked: false, failed: "", ...more,
+	monitor: false, shareFailed: false, slow: false, soundBlocked: false, fault: "", failed: "", ...more,
 });
 
 test("one sentence at a time, worse after a while, better after 3 s", () => {
