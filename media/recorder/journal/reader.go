@@ -1,0 +1,336 @@
+package journal
+
+import (
+	"crypto/cipher"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Reader reads a journal, also while it is written. It serves several goroutines; each call sees what the last Refresh saw.
+type Reader struct {
+	dir    string
+	keys   Keys
+	lesson string
+	owner  bool // the writer itself reads: everything whole counts
+
+	mu   sync.Mutex
+	view *view
+}
+
+// view is what one Refresh saw. It is not changed later.
+type view struct {
+	live   bool
+	parts  []*part
+	info   Info
+	tracks []Track
+	counts map[uint16]Count
+	events []Event
+	erased []ErasedRange
+	bytes  int64
+}
+
+// part is one segment as seen.
+type part struct {
+	number uint32
+	path   string
+	header header
+	idx    index
+	end    int64 // behind the last record that counts
+	size   int64 // of the file
+	sealed bool
+}
+
+// Open opens the journal in dir for reading, damaged or not. ErrErased when its keys were erased, ErrNoKey when they are elsewhere.
+func Open(dir string, keys Keys) (*Reader, error) { return open(dir, keys, false) }
+
+func open(dir string, keys Keys, owner bool) (*Reader, error) {
+	r := &Reader{dir: dir, keys: keys, lesson: filepath.Base(dir), owner: owner}
+	if err := r.Refresh(); err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	return r, nil
+}
+
+// Refresh sees what the writer has put on the disk since.
+func (r *Reader) Refresh() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if deleting(r.dir) {
+		return ErrErased
+	}
+	key, err := r.keys.Open(r.lesson, "", "")
+	if err != nil {
+		return err
+	}
+	live := !r.owner && locked(filepath.Join(r.dir, lockName)) // before the files: what is sealed in between counts as well
+	numbers, err := segments(r.dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(numbers) == 0 {
+		return ErrNotJournal
+	}
+	if err != nil {
+		return err
+	}
+	v := &view{live: live, counts: map[uint16]Count{}}
+	var bad error
+	for i, n := range numbers {
+		p, err := r.part(n, key, live && i == len(numbers)-1)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // a rolling journal let it go just now
+			continue
+		case err != nil:
+			bad = err // one segment that says nothing is a hole, not the end of the recording
+			continue
+		}
+		v.parts = append(v.parts, p)
+	}
+	if len(v.parts) == 0 {
+		if bad == nil {
+			bad = ErrNotJournal
+		}
+		return bad
+	}
+	v.sum(r.lesson, r.keys)
+	r.view = v
+	return nil
+}
+
+// part looks at a segment, or takes it over from the last view where it cannot have changed.
+func (r *Reader) part(number uint32, key []byte, live bool) (*part, error) {
+	path := filepath.Join(r.dir, segmentName(number))
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	head := make([]byte, headerSize)
+	if _, err := f.ReadAt(head, 0); err != nil {
+		return nil, fmt.Errorf("segment %d: %w", number, err)
+	}
+	p := &part{number: number, path: path, size: st.Size()}
+	if err := p.header.decode(head); err != nil {
+		return nil, fmt.Errorf("segment %d: %w", number, err)
+	}
+	var old *part
+	if r.view != nil {
+		if i := slices.IndexFunc(r.view.parts, func(o *part) bool { return o.number == number }); i >= 0 {
+			old = r.view.parts[i]
+		}
+	}
+	if old != nil && old.header.id == p.header.id && old.sealed {
+		return old, nil
+	}
+	if p.readIndex(f, key) {
+		return p, nil
+	}
+	return p, p.scan(f, key, live)
+}
+
+// readIndex takes what the segment's own index says; false where there is none.
+func (p *part) readIndex(f *os.File, key []byte) bool {
+	var tail [trailerSize]byte
+	if p.size < headerSize+recordSize+trailerSize {
+		return false
+	}
+	if _, err := f.ReadAt(tail[:], p.size-trailerSize); err != nil || string(tail[8:]) != trailer {
+		return false
+	}
+	off := int64(binary.LittleEndian.Uint64(tail[:]))
+	if off < headerSize || off > p.size-trailerSize-recordSize {
+		return false
+	}
+	var r record
+	head := make([]byte, recordSize)
+	if _, err := f.ReadAt(head, off); err != nil || r.decode(head, &p.header.id, off) != nil || r.kind != kindIndex {
+		return false
+	}
+	if off+recordSize+int64(r.length) > p.size {
+		return false
+	}
+	body := make([]byte, r.length)
+	if _, err := f.ReadAt(body, off+recordSize); err != nil || crc32.Checksum(body, castagnoli) != r.bodySum {
+		return false
+	}
+	a, err := sealer(key, labelIndex, &p.header.id)
+	if err != nil {
+		return false
+	}
+	n := nonce(off)
+	body, err = a.Open(body[:0], n[:], body, head[:40])
+	if err != nil || json.Unmarshal(body, &p.idx) != nil || len(p.idx.Offset) != len(p.idx.At) {
+		return false
+	}
+	p.end, p.sealed = off, true
+	return true
+}
+
+// scan reads the segment from end to end. Of a live one it counts only what a later batch proves to be synced.
+func (p *part) scan(f *os.File, key []byte, live bool) error {
+	a, err := sealer(key, labelSegment, &p.header.id)
+	if err != nil {
+		return err
+	}
+	c := collector{p: p, lesson: a, first: true}
+	c.s = scanner{r: f, id: p.header.id, size: p.size, off: headerSize}
+	p.idx.First, p.idx.Last = p.header.start, p.header.start
+	p.idx.Wall, p.idx.Up = p.header.wall, p.header.up
+	p.end = headerSize
+	var r record
+	for {
+		off, err := c.s.next(&r)
+		if errors.Is(err, errRecord) {
+			c.hole = true
+			more, err := c.s.resync(off + 1)
+			if err != nil {
+				return err
+			}
+			if !more {
+				break
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if r.kind == kindIndex { // its trailer is broken; nothing follows it
+			break
+		}
+		body, err := c.s.body(&r, off)
+		if errors.Is(err, errRecord) { // the header is whole, so the next record is where it says
+			c.hole = true
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		c.take(&r, off, body)
+	}
+	c.finish(live)
+	return nil
+}
+
+// collector makes an index of what a scan comes across.
+type collector struct {
+	p      *part
+	s      scanner
+	lesson cipher.AEAD
+	sum    counts
+	tracks map[uint16]Track
+
+	first bool // no sync record was seen yet
+	hole  bool // records are missing since the last one taken
+
+	batch  bool // a batch is open
+	marked mark // behind the last sync, and
+	proven mark // behind the one before
+}
+
+// mark is a state that a scan can be set back to.
+type mark struct {
+	end int64
+	sum counts
+	idx index
+}
+
+func (c *collector) take(r *record, off int64, body []byte) {
+	p := c.p
+	if c.hole {
+		c.hole = false
+		p.idx.Events = append(p.idx.Events, gapEvent(p.idx.Last, max(r.arrival, p.idx.Last), CauseDamaged, nil))
+	}
+	if !c.batch && r.kind != kindSync {
+		c.batch = true
+		if !c.first {
+			p.idx.Offset = append(p.idx.Offset, off)
+			p.idx.At = append(p.idx.At, int64(r.arrival))
+		}
+	}
+	p.idx.Last = max(p.idx.Last, r.arrival)
+	switch r.kind {
+	case kindPacket:
+		if t, ok := c.tracks[r.track]; ok {
+			c.sum.track(t).add(r.seq, r.arrival, r.length-tagSize)
+		}
+	case kindTrack:
+		var t Track
+		if c.open(r, off, body, &t) && t.ID == r.track {
+			if c.tracks == nil {
+				c.tracks = map[uint16]Track{}
+			}
+			c.tracks[t.ID] = t
+		}
+	case kindInfo:
+		var i Info
+		if c.open(r, off, body, &i) {
+			p.idx.Info = i
+		}
+	case kindEvent:
+		var e Event
+		if c.open(r, off, body, &e) {
+			p.idx.Events = append(p.idx.Events, e)
+		}
+	case kindErased:
+		var e ErasedRange
+		if json.Unmarshal(body, &e) == nil {
+			p.idx.Erased = append(p.idx.Erased, e)
+		}
+	case kindSync:
+		if len(body) >= 16 {
+			p.idx.Wall = int64(binary.LittleEndian.Uint64(body))
+			p.idx.Up = time.Duration(binary.LittleEndian.Uint64(body[8:]))
+		}
+	}
+	p.end = c.s.off
+	if r.kind == kindSync {
+		c.batch = false
+		c.proven = c.marked
+		c.marked = c.here()
+		if c.first {
+			c.first, c.proven = false, c.marked // it was renamed to its place after the first sync
+		}
+	}
+}
+
+func (c *collector) here() mark {
+	m := mark{end: c.p.end, idx: c.p.idx}
+	m.sum.order = slices.Clone(c.sum.order)
+	m.sum.by = make(map[uint16]*trackIndex, len(c.sum.by))
+	for id, t := range c.sum.by {
+		copied := *t
+		m.sum.by[id] = &copied
+	}
+	return m
+}
+
+// open decodes what is said about the lesson. Damage that a sum does not show is damage too.
+func (c *collector) open(r *record, off int64, body []byte, v any) bool {
+	sealed := slices.Clone(body) // the window may move below
+	head, err := c.s.head(off)
+	if err != nil {
+		return false
+	}
+	n := nonce(off)
+	text, err := c.lesson.Open(sealed[:0], n[:], sealed, head[:])
+	return err == nil && json.Unmarshal(text, v) == nil
+}
+
+func (c *collector) finish(live bool) {
+	p := c.p
+	if live {
+		m := c.proven
+		p.end, p.idx, c.sum = max(m.end, headerSize), m.idx, m.sum
+	}
+	p.idx.Tracks = c.sum.list()
+}
