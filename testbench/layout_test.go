@@ -44,7 +44,7 @@ var doors = []struct {
 	allowed []string
 }{
 	{"github.com/pion/webrtc/v4", []string{"media/rtc", "testbench/peer"}},
-	{"go.etcd.io/bbolt", []string{"signaling/store"}},
+	{"go.etcd.io/bbolt", []string{"signaling/store", "media/library"}},
 }
 
 const (

@@ -28,7 +28,7 @@ type Entry struct {
 
 	Live      bool `json:"live,omitempty"` // the lesson goes on
 	Protected bool `json:"protected,omitempty"`
-	// Born is the library's age (see age.go) when the lesson was over.
+	// Born is the library's age (see aged) when the lesson was over.
 	Born time.Duration `json:"born"`
 }
 

@@ -7,7 +7,9 @@ import (
 	"time"
 )
 
-func at(day int) time.Time { return time.Date(2026, 11, 1, 8, 40, 0, 0, time.UTC).Add(time.Duration(day) * Day) }
+func at(day int) time.Time {
+	return time.Date(2026, 11, 1, 8, 40, 0, 0, time.UTC).Add(time.Duration(day) * Day)
+}
 
 func TestClockJumpsDeleteNothing(t *testing.T) {
 	const keep = 30 * Day
@@ -27,7 +29,7 @@ func TestClockJumpsDeleteNothing(t *testing.T) {
 		{"30 days pass", func(a aged) aged { return a.pass(28*Day, at(30)) }, []string{"a"}},
 		{"31 days pass in nights and days", func(a aged) aged {
 			for d := range 29 {
-				a = a.wake(at(2 + d).Add(Day / 2)).pass(Day/2, at(3+d))
+				a = a.wake(at(2+d).Add(Day/2)).pass(Day/2, at(3+d))
 			}
 			return a
 		}, []string{"a", "b"}},
@@ -100,7 +102,9 @@ func TestForecast(t *testing.T) {
 }
 
 func TestHoles(t *testing.T) {
-	s := func(from, to int) Span { return Span{time.Duration(from) * time.Second, time.Duration(to) * time.Second} }
+	s := func(from, to int) Span {
+		return Span{time.Duration(from) * time.Second, time.Duration(to) * time.Second}
+	}
 	for _, c := range []struct {
 		name  string
 		spans []Span

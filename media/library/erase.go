@@ -1,0 +1,185 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"tongke/media/recorder/journal"
+)
+
+// Why a recording goes.
+const (
+	ReasonAsked = "asked" // a person said so
+	ReasonAge   = "age"
+	ReasonDisk  = "disk" // the disk was too full
+)
+
+// Proof says what a deletion took from this box, and when. It is made after everything is gone.
+type Proof struct {
+	ID     string    `json:"id"`
+	Title  string    `json:"title"`
+	Start  time.Time `json:"start"` // of the lesson
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	Keys   int       `json:"keys"`  // sources whose keys were dropped, the lesson's own included
+	Files  int       `json:"files"` // that were removed
+	Bytes  int64     `json:"bytes"`
+}
+
+// Delete takes a recording from this box: its keys are dropped, then its files removed. When it returns nil, nothing of it can be read here
+// any more, not by a power cut either: what is begun is finished at the next start.
+func (l *Library) Delete(id, by string) (Proof, error) { return l.delete(id, by, ReasonAsked) }
+
+func (l *Library) delete(id, by, reason string) (Proof, error) {
+	l.deleting.Lock()
+	defer l.deleting.Unlock()
+	e, err := l.Get(id)
+	switch {
+	case err != nil:
+		return Proof{}, err
+	case e.Live:
+		return Proof{}, ErrLive
+	case e.Protected:
+		return Proof{}, ErrProtected
+	}
+	p := Proof{ID: id, Title: e.Title, Start: e.Start, By: by, Reason: reason}
+	l.mu.Lock()
+	l.closeMovieLocked(id)
+	l.mu.Unlock()
+	l.exports.dropRecording(id)
+	dir := l.dirOf(id)
+	if p.Files, p.Bytes, err = measure(dir); err != nil {
+		return Proof{}, fmt.Errorf("delete %s: %w", id, err)
+	}
+	p.Keys = sources(dir, l.cfg.Keys)
+	if err := journal.Remove(dir, l.cfg.Keys); err != nil {
+		return Proof{}, fmt.Errorf("delete %s: %w", id, err)
+	}
+	p.At = time.Now().UTC().Truncate(time.Second)
+	if err := l.forget(id); err != nil {
+		return Proof{}, err
+	}
+	l.cfg.Log.Info("recording deleted", "lesson", id, "reason", reason, "by", by, "bytes", p.Bytes, "files", p.Files, "keys", p.Keys)
+	if l.cfg.Deleted != nil {
+		l.cfg.Deleted(p)
+	}
+	return p, nil
+}
+
+// forget takes a recording that is gone out of the catalogue.
+func (l *Library) forget(id string) error {
+	l.mu.Lock()
+	l.closeMovieLocked(id)
+	delete(l.records, id)
+	l.mu.Unlock()
+	if err := l.cat.remove(id); err != nil {
+		return fmt.Errorf("forget %s: %w", id, err)
+	}
+	return nil
+}
+
+// measure counts the files of a folder.
+func measure(dir string) (files int, bytes int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		st, err := d.Info()
+		if err != nil {
+			return err
+		}
+		files++
+		bytes += st.Size()
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return files, bytes, err
+}
+
+// sources counts what has a key of its own in a journal; 0 where it cannot be read any more.
+func sources(dir string, keys journal.Keys) int {
+	r, err := journal.Open(dir, keys)
+	if err != nil {
+		return 0
+	}
+	all := map[[2]string]bool{{}: true} // the lesson's own
+	for _, t := range r.Tracks() {
+		all[[2]string{t.Origin, t.Source}] = true
+	}
+	return len(all)
+}
+
+// finishDeletions does at the start what a power cut interrupted.
+func (l *Library) finishDeletions() {
+	for _, id := range l.folders() {
+		dir := l.dirOf(id)
+		if _, err := os.Stat(filepath.Join(dir, deletedMark)); err != nil {
+			continue
+		}
+		files, bytes, _ := measure(dir)
+		if err := journal.Remove(dir, l.cfg.Keys); err != nil {
+			l.cfg.Log.Warn("interrupted deletion not finished", "lesson", id, "err", err)
+			continue
+		}
+		p := Proof{ID: id, At: time.Now().UTC().Truncate(time.Second), By: "box", Reason: ReasonAsked, Files: files, Bytes: bytes}
+		if e, err := l.Get(id); err == nil {
+			p.Title, p.Start = e.Title, e.Start
+		}
+		if err := l.forget(id); err != nil {
+			l.cfg.Log.Warn("deleted recording still in the catalogue", "lesson", id, "err", err)
+		}
+		l.cfg.Log.Info("interrupted deletion finished", "lesson", id)
+		if l.cfg.Deleted != nil {
+			l.cfg.Deleted(p)
+		}
+	}
+}
+
+// deletedMark is the file by which a journal says that it is being deleted (README of media/recorder).
+const deletedMark = "deleted"
+
+// expire deletes what is over age.
+func (l *Library) expire(ctx context.Context) {
+	l.mu.Lock()
+	ids := due(l.listLocked(), l.nowLocked().Age, l.cfg.Retention)
+	l.mu.Unlock()
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return
+		}
+		if _, err := l.delete(id, "box", ReasonAge); err != nil {
+			l.cfg.Log.Warn("old recording not deleted", "lesson", id, "err", err)
+		}
+	}
+}
+
+// makeRoom deletes the oldest until the reserve is free. It stops when that does not help: then something else fills the disk.
+func (l *Library) makeRoom(ctx context.Context) {
+	for ctx.Err() == nil {
+		total, free, err := space(l.cfg.Recordings)
+		if err != nil || free >= l.reserve(total) {
+			return
+		}
+		id, ok := yields(l.List())
+		if !ok {
+			return
+		}
+		p, err := l.delete(id, "box", ReasonDisk)
+		if err != nil {
+			l.cfg.Log.Warn("recording not deleted for the disk", "lesson", id, "err", err)
+			return
+		}
+		if _, after, err := space(l.cfg.Recordings); err != nil || after-free < p.Bytes/2 {
+			l.cfg.Log.Warn("deleting a recording gave the disk no room", "lesson", id, "free", after)
+			return // until the next look
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package library
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"tongke/media/recorder/journal"
+	"tongke/media/track"
+)
+
+const (
+	mostOpen   = 8               // recordings open for playing; the one that rests longest is closed
+	openFor    = 5 * time.Minute // after its last fragment
+	updateEach = time.Second     // a running lesson is looked at again
+	prepareFor = 8 * time.Second // how long a caller waits for a recording to be read
+)
+
+// Stream is one picture or voice of a recording, as a player needs it.
+type Stream struct {
+	Name      string // "teacher", "board", "voice", "pupils:<campus>", "voice:<campus>"
+	Campus    string // whose, "" the teacher's
+	Video     bool
+	MIME      string // for Media Source Extensions
+	Bytes     int64
+	Fragments []muxFragment
+}
+
+// movie is a recording that is open for playing.
+type movie struct {
+	ready chan struct{} // closed when m and err are set
+	err   error
+	used  time.Time // under the library's mutex
+
+	mu      sync.Mutex // readers are used by one at a time
+	r       *journal.Reader
+	m       *muxMovie
+	updated time.Time
+}
+
+// open reads a recording's index; one caller does, the others wait.
+func (l *Library) open(id string) (*movie, error) {
+	l.mu.Lock()
+	r, ok := l.records[id]
+	if !ok {
+		l.mu.Unlock()
+		return nil, ErrUnknown
+	}
+	mv := l.movies[id]
+	if mv != nil {
+		mv.used = time.Now()
+		l.mu.Unlock()
+		return mv, mv.wait()
+	}
+	mv = &movie{ready: make(chan struct{}), used: time.Now()}
+	l.movies[id] = mv
+	l.closeOldestLocked()
+	l.mu.Unlock()
+
+	mv.mu.Lock()
+	mv.r, mv.m, mv.err = openMovie(l.dirOf(id), l.cfg.Keys)
+	mv.updated = time.Now()
+	mv.mu.Unlock()
+	close(mv.ready)
+	if mv.err != nil {
+		l.mu.Lock()
+		if l.movies[id] == mv {
+			delete(l.movies, id)
+		}
+		l.mu.Unlock()
+		return nil, fmt.Errorf("open recording %s (%d bytes): %w", id, r.Entry.Bytes, mv.err)
+	}
+	return mv, nil
+}
+
+func openMovie(dir string, keys journal.Keys) (*journal.Reader, *muxMovie, error) {
+	r, err := journal.Open(dir, keys)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = ErrUnknown
+		}
+		return nil, nil, err
+	}
+	m, err := muxIndex(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	return r, m, nil
+}
+
+func (mv *movie) wait() error {
+	t := time.NewTimer(prepareFor)
+	defer t.Stop()
+	select {
+	case <-mv.ready:
+		return mv.err
+	case <-t.C:
+		return ErrPreparing
+	}
+}
+
+// with calls f with an open movie, alone.
+func (l *Library) with(id string, f func(mv *movie) error) error {
+	mv, err := l.open(id)
+	if err != nil {
+		return err
+	}
+	mv.mu.Lock()
+	defer mv.mu.Unlock()
+	if mv.m == nil {
+		return ErrPreparing // closed in between
+	}
+	return f(mv)
+}
+
+// Streams are what can be played of a recording now.
+func (l *Library) Streams(id string) (list []Stream, err error) {
+	e, err := l.Get(id)
+	if err != nil {
+		return nil, err
+	}
+	err = l.with(id, func(mv *movie) error {
+		if e.Live && time.Since(mv.updated) >= updateEach {
+			if err := mv.m.Update(); err != nil {
+				return fmt.Errorf("look at %s again: %w", id, err)
+			}
+			mv.updated = time.Now()
+		}
+		list = streams(mv.m)
+		return nil
+	})
+	return list, err
+}
+
+func streams(m *muxMovie) []Stream {
+	var list []Stream
+	for _, s := range m.Streams() {
+		one := Stream{Name: s.Name, Campus: s.Campus, Video: s.Kind == track.Video, MIME: s.MIME, Fragments: s.Fragments}
+		for _, f := range s.Fragments {
+			one.Bytes += int64(f.Bytes)
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+// Init is what a player needs before a stream's first fragment.
+func (l *Library) Init(id, stream string) (data []byte, err error) {
+	err = l.with(id, func(mv *movie) error {
+		data, err = mv.m.Init(stream)
+		return err
+	})
+	return data, err
+}
+
+// Fragment is one fragment of a stream.
+func (l *Library) Fragment(id, stream string, n int) (data []byte, err error) {
+	err = l.with(id, func(mv *movie) error {
+		data, err = mv.m.Fragment(stream, n)
+		return err
+	})
+	return data, err
+}
+
+// closeOldestLocked keeps the number of open recordings bounded.
+func (l *Library) closeOldestLocked() {
+	for len(l.movies) > mostOpen {
+		oldest := ""
+		for id, mv := range l.movies {
+			if oldest == "" || mv.used.Before(l.movies[oldest].used) {
+				oldest = id
+			}
+		}
+		l.closeMovieLocked(oldest)
+	}
+}
+
+func (l *Library) closeIdle() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, mv := range l.movies {
+		if time.Since(mv.used) > openFor {
+			l.closeMovieLocked(id)
+		}
+	}
+}
+
+// closeMovieLocked takes a recording off those that are open. Whoever reads of it now finishes first.
+func (l *Library) closeMovieLocked(id string) {
+	mv := l.movies[id]
+	if mv == nil {
+		return
+	}
+	delete(l.movies, id)
+	select {
+	case <-mv.ready:
+	default:
+		return // its opener keeps it to itself
+	}
+	mv.mu.Lock()
+	defer mv.mu.Unlock()
+	if mv.r != nil {
+		mv.r, mv.m = nil, nil
+	}
+}
+
+// stampOf tells whether a recording's folder has changed: a segment came or went.
+func stampOf(dir string) (time.Time, error) {
+	st, err := os.Stat(dir)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return st.ModTime(), nil
+}
