@@ -1,5 +1,6 @@
 // Package api is everything over HTTP that is not media: thin handlers under /api/v1 over signaling/auth, lesson, join and store, and the
-// places where other parts' handlers (WHIP, WHEP, uplink, pages, figures) are mounted. It keeps no state of its own and starts nothing.
+// places where other parts' handlers (WHIP, WHEP, uplink, pages, figures) are mounted. It keeps no state of its own (but which rows of the audit
+// need not be written again) and starts nothing.
 //
 // One handler serves three doors, told apart by auth.Listener: HTTPS for everybody; plain HTTP on loopback, where whoever asks is this
 // box's classroom; and the control socket, where whoever asks is the operator. routes.go is the table of what is there and who may.
@@ -21,6 +22,7 @@ import (
 	"strings"
 	"time"
 
+	"tongke/media/library"
 	"tongke/signaling/auth"
 	"tongke/signaling/join"
 	"tongke/signaling/lesson"
@@ -56,6 +58,9 @@ type Config struct {
 	// Parts gives the figures of the media parts for the status, by the part's name. Nil: none.
 	Parts func() map[string]any
 
+	// Library is the recordings. Nil: this box keeps none.
+	Library *library.Library
+
 	// Mounts are other parts' handlers by http.ServeMux pattern, as "/whip/". They ask Auth themselves.
 	Mounts map[string]http.Handler
 }
@@ -65,6 +70,7 @@ type API struct {
 	cfg     Config
 	started time.Time
 	mux     *http.ServeMux
+	played  played
 }
 
 // New builds the handlers.

@@ -155,35 +155,46 @@ func code(w *httptest.ResponseRecorder) string {
 
 // permissions is every route with the roles that it serves. A route without a line here fails the test.
 var permissions = map[string]string{
-	"GET /healthz":                        "everybody",
-	"GET /readyz":                         "everybody",
-	"GET /api/v1/openapi.json":            "everybody",
-	"GET /api/v1/box":                     "everybody",
-	"POST /api/v1/session":                "everybody",
-	"DELETE /api/v1/session":              "everybody",
-	"POST /api/v1/join":                   "everybody",
-	"GET /api/v1/session":                 "publish watch teacher assistant classroom inspector technician administrator operator",
-	"GET /api/v1/lessons":                 "publish watch teacher assistant classroom inspector technician administrator operator",
-	"GET /api/v1/lessons/{lesson}":        "publish watch teacher assistant classroom inspector technician administrator operator",
-	"POST /api/v1/lessons":                "teacher administrator operator",
-	"POST /api/v1/lessons/{lesson}/end":   "teacher administrator operator",
-	"GET /api/v1/status":                  "technician administrator operator",
-	"POST /api/v1/password":               "teacher inspector technician administrator operator",
-	"GET /api/v1/people":                  "administrator operator",
-	"POST /api/v1/people":                 "administrator operator",
-	"POST /api/v1/people/{name}/code":     "administrator operator",
-	"POST /api/v1/people/{name}/disabled": "administrator operator",
-	"POST /api/v1/assist":                 "everybody",
-	"GET /api/v1/campuses":                "teacher administrator operator",
-	"PUT /api/v1/box":                     "administrator operator",
-	"GET /api/v1/timetable":               "administrator operator",
-	"POST /api/v1/timetable/preview":      "administrator operator",
-	"PUT /api/v1/timetable":               "administrator operator",
-	"POST /api/v1/tokens":                 "administrator operator",
-	"GET /api/v1/invitations":             "administrator operator",
-	"POST /api/v1/invitations":            "administrator operator",
-	"DELETE /api/v1/invitations/{id}":     "administrator operator",
-	"POST /api/v1/parent":                 "administrator operator", // a classroom on a fresh box: TestFreshScreenMayJoin
+	"GET /healthz":                                          "everybody",
+	"GET /readyz":                                           "everybody",
+	"GET /api/v1/openapi.json":                              "everybody",
+	"GET /api/v1/box":                                       "everybody",
+	"POST /api/v1/session":                                  "everybody",
+	"DELETE /api/v1/session":                                "everybody",
+	"POST /api/v1/join":                                     "everybody",
+	"GET /api/v1/session":                                   "publish watch teacher assistant classroom inspector technician administrator operator",
+	"GET /api/v1/lessons":                                   "publish watch teacher assistant classroom inspector technician administrator operator",
+	"GET /api/v1/lessons/{lesson}":                          "publish watch teacher assistant classroom inspector technician administrator operator",
+	"POST /api/v1/lessons":                                  "teacher administrator operator",
+	"POST /api/v1/lessons/{lesson}/end":                     "teacher administrator operator",
+	"GET /api/v1/status":                                    "technician administrator operator",
+	"POST /api/v1/password":                                 "teacher inspector technician administrator operator",
+	"GET /api/v1/people":                                    "administrator operator",
+	"POST /api/v1/people":                                   "administrator operator",
+	"POST /api/v1/people/{name}/code":                       "administrator operator",
+	"POST /api/v1/people/{name}/disabled":                   "administrator operator",
+	"POST /api/v1/assist":                                   "everybody",
+	"GET /api/v1/campuses":                                  "teacher administrator operator",
+	"PUT /api/v1/box":                                       "administrator operator",
+	"GET /api/v1/timetable":                                 "administrator operator",
+	"POST /api/v1/timetable/preview":                        "administrator operator",
+	"PUT /api/v1/timetable":                                 "administrator operator",
+	"POST /api/v1/tokens":                                   "administrator operator",
+	"GET /api/v1/recordings":                                "teacher assistant classroom inspector administrator operator",
+	"GET /api/v1/recordings/{lesson}":                       "teacher assistant classroom inspector administrator operator",
+	"PATCH /api/v1/recordings/{lesson}":                     "teacher assistant classroom inspector administrator operator",
+	"DELETE /api/v1/recordings/{lesson}":                    "teacher assistant classroom inspector administrator operator",
+	"GET /api/v1/recordings/{lesson}/media/{stream}/{part}": "teacher assistant classroom inspector administrator operator",
+	"POST /api/v1/recordings/{lesson}/export":               "teacher assistant classroom inspector administrator operator",
+	"GET /api/v1/recordings/{lesson}/export/{job}":          "teacher assistant classroom inspector administrator operator",
+	"DELETE /api/v1/recordings/{lesson}/export/{job}":       "teacher assistant classroom inspector administrator operator",
+	"GET /api/v1/recordings/{lesson}/export/{job}/file":     "teacher assistant classroom inspector administrator operator",
+	"GET /api/v1/disk":                                      "teacher technician administrator operator",
+	"GET /api/v1/audit":                                     "administrator operator",
+	"GET /api/v1/invitations":                               "administrator operator",
+	"POST /api/v1/invitations":                              "administrator operator",
+	"DELETE /api/v1/invitations/{id}":                       "administrator operator",
+	"POST /api/v1/parent":                                   "administrator operator", // a classroom on a fresh box: TestFreshScreenMayJoin
 }
 
 func TestEveryRouteAndEveryRole(t *testing.T) {
@@ -218,7 +229,7 @@ func TestEveryRouteAndEveryRole(t *testing.T) {
 			t.Errorf("%s has no line in the table of permissions", name)
 			continue
 		}
-		target := strings.NewReplacer("{lesson}", "math", "{id}", "ABCD", "{name}", "nobody").Replace(rt.path)
+		target := strings.NewReplacer("{lesson}", "math", "{id}", "ABCD", "{name}", "nobody", "{stream}", "teacher", "{part}", "init", "{job}", "0").Replace(rt.path)
 		for _, d := range doors {
 			if d.by == "person" && name == "DELETE /api/v1/session" {
 				continue // would be out for the rest of the table

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"tongke/media/library"
+	"tongke/media/recorder/journal"
 	"tongke/signaling/auth"
 	"tongke/signaling/join"
 	"tongke/signaling/lesson"
@@ -27,6 +29,10 @@ var (
 	errNoBox     = errors.New("this box joins nobody at the moment")
 	errNotReady  = errors.New("the box is not ready")
 	errDue       = errors.New("choose a password first")
+	errNoLibrary = errors.New("this box keeps no recordings")
+
+	errMayNotChange   = errors.New("you may watch this recording and not change it")
+	errMayNotDownload = errors.New("您可以看，不能下载，请找录课的老师. You may watch, not download; ask the teacher")
 )
 
 // badJSON is a body that is not what the route takes.
@@ -91,6 +97,20 @@ var codes = []struct {
 	{join.ErrPlace, http.StatusBadRequest, join.ErrPlace.Code},
 	{join.ErrInvitations, http.StatusServiceUnavailable, join.ErrInvitations.Code},
 
+	{errNoLibrary, http.StatusServiceUnavailable, "library-not-available"},
+	{errMayNotChange, http.StatusForbidden, "recording-forbidden"},
+	{errMayNotDownload, http.StatusForbidden, "download-forbidden"},
+	{library.ErrUnknown, http.StatusNotFound, "recording-unknown"},
+	{library.ErrLive, http.StatusConflict, "recording-live"},
+	{library.ErrProtected, http.StatusConflict, "recording-protected"},
+	{library.ErrNoStream, http.StatusNotFound, "stream-unknown"},
+	{library.ErrPreparing, http.StatusServiceUnavailable, "recording-preparing"},
+	{library.ErrNoJob, http.StatusNotFound, "export-unknown"},
+	{library.ErrNotReady, http.StatusConflict, "export-not-ready"},
+	{library.ErrTooManyJobs, http.StatusServiceUnavailable, "too-many-exports"},
+	{library.ErrNoSpace, http.StatusInsufficientStorage, "disk-full"},
+	{library.ErrFormat, http.StatusBadRequest, "format-invalid"},
+	{journal.ErrErased, http.StatusGone, "recording-erased"},
 	{store.ErrNotFound, http.StatusNotFound, "not-found"},
 	{context.Canceled, 499, "gone-away"}, // nobody reads it
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "busy"},

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"tongke/media/library"
 	"tongke/signaling/auth"
 	"tongke/signaling/join"
 	"tongke/signaling/timetable"
@@ -48,6 +49,7 @@ func (a *API) routes() []route {
 	teachers := admins | these(auth.Teacher)
 	people := admins | these(auth.Technician, auth.Teacher, auth.Inspector)
 	members := teachers | these(auth.Publish, auth.Watch, auth.Assistant, auth.Classroom, auth.Inspector, auth.Technician)
+	players := teachers | these(auth.Assistant, auth.Classroom, auth.Inspector)
 	return []route{
 		{"GET", "/healthz", everybody, "The box works.", 200, nil, health{}, a.healthz, false},
 		{"GET", "/readyz", everybody, "The box takes lessons.", 200, nil, health{}, a.readyz, false},
@@ -77,6 +79,18 @@ func (a *API) routes() []route {
 		{"GET", "/api/v1/timetable", admins, "The weekly plan.", 200, nil, timetable.Timetable{}, a.timetable, false},
 		{"POST", "/api/v1/timetable/preview", admins, "What an import would change, and every fault of the files.", 200, plan{}, timetable.Preview{}, a.previewTimetable, false},
 		{"PUT", "/api/v1/timetable", admins, "Import files that were looked at in a preview of that revision.", 200, plan{}, timetable.Preview{}, a.importTimetable, false},
+
+		{"GET", "/api/v1/recordings", players, "The recordings you may play, newest first.", 200, nil, []Recording{}, a.recordings, false},
+		{"GET", "/api/v1/recordings/{lesson}", players, "One recording with what a player needs.", 200, nil, RecordingDetail{}, a.recordingDetail, false},
+		{"PATCH", "/api/v1/recordings/{lesson}", players, "Have a recording stay, or go like the others.", 200, protection{}, Recording{}, a.protectRecording, false},
+		{"DELETE", "/api/v1/recordings/{lesson}", players, "Delete a recording from this box; the answer says what was erased.", 200, nil, library.Proof{}, a.deleteRecording, false},
+		{"GET", "/api/v1/recordings/{lesson}/media/{stream}/{part}", players, "A stream's beginning (init) or one fragment, by number.", 200, nil, nil, a.recordingMedia, false},
+		{"POST", "/api/v1/recordings/{lesson}/export", players, "Begin to make a file.", 202, newExport{}, export{}, a.startExport, false},
+		{"GET", "/api/v1/recordings/{lesson}/export/{job}", players, "How far the file is.", 200, nil, export{}, a.exportState, false},
+		{"DELETE", "/api/v1/recordings/{lesson}/export/{job}", players, "Cancel it, or remove the file.", 204, nil, nil, a.cancelExport, false},
+		{"GET", "/api/v1/recordings/{lesson}/export/{job}/file", players, "The file; a cut download goes on by Range.", 200, nil, nil, a.exportFile, false},
+		{"GET", "/api/v1/disk", teachers | these(auth.Technician), "The disk of the recordings, and how many more lessons fit.", 200, nil, Disk{}, a.disk, false},
+		{"GET", "/api/v1/audit", admins, "Who played pupils, downloaded or deleted: the last rows, newest first.", 200, nil, []auditRow{}, a.auditList, false},
 
 		{"GET", "/api/v1/invitations", admins, "The invitations that can still be used.", 200, nil, []invitation{}, a.invitations, false},
 		{"POST", "/api/v1/invitations", admins, "Make an invitation code for a box: 15 minutes, one use.", 201, newInvitation{}, invitation{}, a.invite, false},

@@ -1,0 +1,132 @@
+package api
+
+import (
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"tongke/media/library"
+	"tongke/signaling/store"
+)
+
+// newExport asks for a file: mp4, webm, mkv, or sound, which has voices only.
+type newExport struct {
+	Format  string   `json:"format"`
+	Streams []string `json:"streams"`
+}
+
+// export is a file that is being made.
+type export struct {
+	Job    string  `json:"job"`
+	State  string  `json:"state"` // waiting, running, done, failed, cancelled
+	Format string  `json:"format"`
+	Done   float64 `json:"done"`   // 0 … 1
+	LeftMs int64   `json:"leftMs"` // estimated; 0 while nothing is known
+	Bytes  int64   `json:"bytes"`  // expected; of the file when it is done
+	Name   string  `json:"name"`
+}
+
+func exportOf(j library.Job) export {
+	return export{Job: j.ID, State: j.State, Format: j.Format, Done: j.Done, LeftMs: j.Left.Milliseconds(), Bytes: j.Bytes, Name: j.Name}
+}
+
+// downloads finds a recording that the caller may download.
+func (a *API) downloads(r request) (library.Entry, recordingRights, error) {
+	e, rights, err := a.recordingOf(r)
+	if err == nil && !rights.download {
+		err = errMayNotDownload
+	}
+	return e, rights, err
+}
+
+func (a *API) startExport(w http.ResponseWriter, r request) error {
+	var in newExport
+	if err := readJSON(w, r.Request, &in); err != nil {
+		return err
+	}
+	e, rights, err := a.downloads(r)
+	if err != nil {
+		return err
+	}
+	if len(in.Streams) > 16 {
+		return library.ErrFormat
+	}
+	for _, s := range in.Streams {
+		_, campus, _ := strings.Cut(s, ":")
+		if !rights.stream(campus) {
+			return library.ErrNoStream
+		}
+		if campus != "" {
+			if err := a.notePupils(r.who, e, s); err != nil {
+				return err
+			}
+		}
+	}
+	j, err := a.cfg.Library.Export(e.ID, in.Format, in.Streams, nameOf(r.who))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/api/v1/recordings/"+e.ID+"/export/"+j.ID)
+	return writeJSON(w, http.StatusAccepted, exportOf(j))
+}
+
+func (a *API) exportState(w http.ResponseWriter, r request) error {
+	e, _, err := a.downloads(r)
+	if err != nil {
+		return err
+	}
+	j, err := a.cfg.Library.Job(e.ID, r.PathValue("job"))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, exportOf(j))
+}
+
+func (a *API) cancelExport(w http.ResponseWriter, r request) error {
+	e, _, err := a.downloads(r)
+	if err != nil {
+		return err
+	}
+	if err := a.cfg.Library.CancelJob(e.ID, r.PathValue("job")); err != nil {
+		return err
+	}
+	return done(w)
+}
+
+// exportFile sends the file; a download that was cut goes on where it was (RFC 9110 §14).
+func (a *API) exportFile(w http.ResponseWriter, r request) error {
+	e, _, err := a.downloads(r)
+	if err != nil {
+		return err
+	}
+	j, f, err := a.cfg.Library.OpenJob(e.ID, r.PathValue("job"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if r.Method == http.MethodGet && !strings.HasPrefix(r.Header.Get("Range"), "bytes=") || r.Header.Get("Range") == "bytes=0-" {
+		if err := a.audit(r.who, auditDownload, e.ID, map[string]string{"file": j.Name, "streams": strings.Join(j.Streams, " ")}); err != nil {
+			return err
+		}
+	}
+	w.Header().Set("Content-Type", map[string]string{"mp4": "video/mp4", "webm": "video/webm", "mkv": "video/x-matroska", "sound": "audio/ogg"}[j.Format])
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": j.Name}))
+	w.Header().Set("ETag", `"`+j.ID+`"`)
+	http.ServeContent(w, r.Request, "", time.Time{}, f)
+	return nil
+}
+
+// auditRow is one line of the audit.
+type auditRow = store.AuditRow
+
+func (a *API) auditList(w http.ResponseWriter, _ request) error {
+	rows, err := a.cfg.Store.Audits(auditRows)
+	if err != nil {
+		return err
+	}
+	if rows == nil {
+		rows = []auditRow{}
+	}
+	return writeJSON(w, http.StatusOK, rows)
+}
