@@ -32,6 +32,8 @@ type Config struct {
 	Uplink UplinkConfig `toml:"uplink"`
 	Ingest IngestConfig `toml:"ingest"`
 
+	Recording RecordingConfig `toml:"recording"`
+
 	demoStates bool // by a flag only
 	bench      benchValues
 }
@@ -85,6 +87,8 @@ func DefaultConfig() Config {
 		Local:  "127.0.0.1:8080",
 		Log:    LogConfig{Level: "info", Format: "text"},
 		Ingest: IngestConfig{Publishers: ingest.DefaultLimits().Publishers, Subscribers: ingest.DefaultLimits().Subscribers},
+
+		Recording: RecordingConfig{RetentionDays: defaultRetention},
 	}
 }
 
@@ -106,7 +110,7 @@ func (c Config) Validate() error {
 	if err := checkLocal(c.Local); err != nil {
 		errs = append(errs, fmt.Errorf("local: %w", err))
 	}
-	return errors.Join(append(errs, c.Box.Validate(), c.Log.Validate(), c.Uplink.Validate(), c.Ingest.Validate())...)
+	return errors.Join(append(errs, c.Box.Validate(), c.Log.Validate(), c.Uplink.Validate(), c.Ingest.Validate(), c.Recording.Validate())...)
 }
 
 // maxBoxName bounds a box name in letters: it stands in one line of a screen.
