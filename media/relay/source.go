@@ -39,6 +39,7 @@ type source struct {
 	gen     uint32
 	ups     []*upTrack
 	slots   []*slot // bound to this source
+	taps    []*tap
 	demands []demand
 }
 
@@ -212,18 +213,29 @@ func (r *Relay) withdraw(s *source) {
 	for _, sl := range s.slots {
 		sl.lose()
 	}
+	for _, t := range s.taps {
+		t.lose()
+	}
 	r.resolve(s.info.Key.Lesson)
-	if len(s.slots) == 0 {
+	if s.unused() {
 		s.forget()
 		delete(r.sources, s.info.Key)
 	}
 }
+
+// unused reports whether nobody waits for the source.
+func (s *source) unused() bool { return len(s.slots) == 0 && len(s.taps) == 0 }
 
 // forget releases the packets of a source that leaves the table.
 func (s *source) forget() {
 	for _, sl := range slices.Clone(s.slots) {
 		sl.detach()
 	}
+	for _, t := range s.taps {
+		t.lose()
+		t.src = nil
+	}
+	s.taps = nil
 	for _, u := range s.ups {
 		u.cache.clear()
 	}
@@ -279,6 +291,9 @@ func (r *Relay) accept(l *letter, now packet.Time) {
 	for _, sl := range s.slots {
 		sl.offer(u, b, now)
 	}
+	for _, t := range s.taps {
+		t.offer(u, b, now)
+	}
 }
 
 // number gives a packet published here its origin number. The first number of a publisher carries the time in its upper 32 bits and the
@@ -317,6 +332,9 @@ func (s *source) choose(now packet.Time) {
 	for _, sl := range s.slots {
 		sl.choose(now)
 	}
+	for _, t := range s.taps {
+		t.choose(now)
+	}
 	s.updateDemand(now)
 }
 
@@ -339,6 +357,9 @@ func (s *source) updateDemand(now packet.Time) {
 		wanted := false
 		for _, sl := range s.slots {
 			wanted = wanted || sl.current == u || sl.target == u || sl.aims(u)
+		}
+		for _, t := range s.taps {
+			wanted = wanted || t.aims(u)
 		}
 		d := s.demand(u.layer)
 		switch {
