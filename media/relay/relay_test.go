@@ -174,33 +174,63 @@ func TestLateJoinerIsServedFromTheCache(t *testing.T) {
 		r, m := start(t), &maker{}
 		u := publish(t, r, teacherInfo(), m).Up("")
 		p := &sender{seq: 65500, gop: 30}
-		p.push(u, 20) // 667 ms after the keyframe
+		p.push(u, 12) // 400 ms after the keyframe
 		s := &sink{}
 		subscribe(t, r, s).Bind(0, track.Key{Lesson: "l", Source: track.Teacher}, BindOptions{})
 		time.Sleep(200 * time.Millisecond)
 		heads, _ := s.got()
-		if len(heads) != 60 {
-			t.Fatalf("replay of %d packets, want 60", len(heads))
+		if len(heads) != 36 {
+			t.Fatalf("replay of %d packets, want 36", len(heads))
 		}
 		if m.asked() != 0 {
 			t.Errorf("asked for %d keyframes with one in the cache", m.asked())
 		}
-		if span := heads[59].Timestamp - heads[0].Timestamp; span != 19*squeezeTicks {
-			t.Errorf("replay spans %d ticks, want %d", span, 19*squeezeTicks)
+		if span := heads[35].Timestamp - heads[0].Timestamp; span != 11*squeezeTicks {
+			t.Errorf("replay spans %d ticks, want %d", span, 11*squeezeTicks)
 		}
 		p.push(u, 2)
 		synctest.Wait()
 		heads, _ = s.got()
-		if len(heads) != 66 {
-			t.Fatalf("%d packets after two live frames, want 66", len(heads))
+		if len(heads) != 42 {
+			t.Fatalf("%d packets after two live frames, want 42", len(heads))
 		}
 		for i := 1; i < len(heads); i++ {
 			if heads[i].SequenceNumber != heads[i-1].SequenceNumber+1 {
 				t.Fatalf("number %d follows %d", heads[i].SequenceNumber, heads[i-1].SequenceNumber)
 			}
 		}
-		if step := heads[63].Timestamp - heads[60].Timestamp; step != 3000 {
+		if step := heads[39].Timestamp - heads[36].Timestamp; step != 3000 {
 			t.Errorf("live frames %d ticks apart, want 3000", step)
+		}
+	})
+}
+
+func TestLongPastIsOnlyReplayedWhenNoKeyframeComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, m := start(t), &maker{}
+		u := publish(t, r, teacherInfo(), m).Up("")
+		p := &sender{seq: 1, gop: 1000}
+		p.push(u, 30) // 1 s
+		join := func() *sink {
+			s := &sink{}
+			subscribe(t, r, s).Bind(0, teacher, BindOptions{})
+			return s
+		}
+		served, left := join(), join()
+		time.Sleep(50 * time.Millisecond)
+		if h, _ := served.got(); len(h) != 0 || m.asked() != 1 {
+			t.Errorf("%d packets of a long past, %d keyframes asked for", len(h), m.asked())
+		}
+		time.Sleep(pastAfter + 2*tickEvery)
+		if h, _ := left.got(); len(h) != 90 {
+			t.Errorf("no keyframe came: replay of %d packets, want 90", len(h))
+		}
+		late := join()
+		p.frame = 1000 // a keyframe comes
+		p.push(u, 1)
+		synctest.Wait()
+		if h, _ := late.got(); len(h) != 3 {
+			t.Errorf("a keyframe came: %d packets, want its 3", len(h))
 		}
 	})
 }

@@ -74,6 +74,13 @@ const (
 	reportEvery     = time.Second            // sender reports
 	captureEvery    = 100 * time.Millisecond // abs-capture-time; receivers interpolate
 	retryKeyframe   = 500 * time.Millisecond // while a slot waits for one
+
+	// Frames of a replay at once; longer ones only when no keyframe comes for pastAfter. A replay has to be decoded before anything is seen:
+	// 50 frames of 720p took a browser without hardware 0.7 to 1.2 s, a new keyframe comes in 0.1 to 0.2 s. A box that is given the past hands
+	// it on with its own times, which a player takes for jitter and then delays everything by.
+	shortPast      = 12
+	shortPastOfBox = 3
+	pastAfter      = 400 * time.Millisecond
 )
 
 // slot is one place on a connection and what feeds it now. The relay's goroutine owns it.
@@ -87,6 +94,7 @@ type slot struct {
 	current *upTrack // forwarding from here
 	target  *upTrack // waiting for a keyframe of this one
 	askedAt packet.Time
+	since   packet.Time // when target was first waited for
 	aim     aim
 
 	w        rewriter
@@ -157,7 +165,7 @@ func (s *slot) detach() {
 	s.src = nil
 	src.slots = slices.DeleteFunc(src.slots, func(o *slot) bool { return o == s })
 	src.updateDemand(packet.Now())
-	if src.maker == nil && len(src.slots) == 0 {
+	if src.maker == nil && src.unused() {
 		src.forget()
 		delete(s.sub.r.sources, src.info.Key)
 	}
@@ -181,10 +189,10 @@ func (s *slot) choose(now packet.Time) {
 		return
 	}
 	if want != s.target {
-		s.target, s.askedAt = want, 0
-		if s.cfg.Kind == track.Video && s.fromPast(want, now) {
-			return
-		}
+		s.target, s.askedAt, s.since = want, 0, now
+	}
+	if s.cfg.Kind == track.Video && s.fromPast(want, now) {
+		return
 	}
 	if s.cfg.Kind == track.Video && (s.askedAt == 0 || now.Sub(s.askedAt) > retryKeyframe) {
 		s.askedAt = now
@@ -209,7 +217,8 @@ func (s *slot) best() *upTrack {
 	return s.src.up(states[i].Layer)
 }
 
-// fromPast starts a slot from the cached keyframe of u. A slot that is playing rather waits for the next one: the past would be shown twice.
+// fromPast starts a slot from the cached keyframe of u, if that is short enough a way back. A slot that is playing rather waits for the next
+// one: the past would be shown twice.
 func (s *slot) fromPast(u *upTrack, now packet.Time) bool {
 	first, ok := u.cache.start(now)
 	if !ok || s.current != nil {
@@ -219,6 +228,13 @@ func (s *slot) fromPast(u *upTrack, now packet.Time) bool {
 	var frames []uint64
 	n := u.cache.frames(first, func(f uint64) { frames = append(frames, f) })
 	edge := u.cache.get(u.cache.highest)
+	short := shortPast
+	if s.sub.exact {
+		short = shortPastOfBox
+	}
+	if n > short && now.Sub(s.since) < pastAfter {
+		return false
+	}
 	if n == 0 || edge == nil || b.Gen != u.gen || !s.canCarry(b.Codec) {
 		return false
 	}
@@ -246,7 +262,7 @@ func (s *slot) begun(u *upTrack, b *packet.Buffer, begin func()) {
 
 // offer gives the slot a packet that has just come in.
 func (s *slot) offer(u *upTrack, b *packet.Buffer, now packet.Time) {
-	if u == s.target || u == s.aim.up && u != s.current && b.Is(packet.Keyframe) || (u == s.current && b.Gen != s.w.now.gen && int32(b.Gen-s.w.now.gen) > 0) {
+	if u == s.target || b.Is(packet.Keyframe) && u != s.current && (u == s.aim.up || s.current == nil && slices.Contains(s.aim.lower, u)) || (u == s.current && b.Gen != s.w.now.gen && int32(b.Gen-s.w.now.gen) > 0) {
 		s.maySwitch(u, b)
 	}
 	if u != s.current || (s.replayAt != 0 && b.Seq >= s.replayAt) {
