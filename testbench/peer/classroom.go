@@ -49,7 +49,21 @@ func NewClassroom(cfg Config) (*Classroom, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Classroom{cfg: cfg, meters: [3]*meter{newMeter("voice"), newMeter("camera"), newMeter("board")}}, nil
+	c := &Classroom{cfg: cfg, meters: [3]*meter{newMeter("voice"), newMeter("camera"), newMeter("board")}}
+	for _, m := range c.meters {
+		m.observe = cfg.Observe
+	}
+	return c, nil
+}
+
+// Anew makes the figures count from now on; Join and what is known of the streams stay.
+func (c *Classroom) Anew() {
+	now := packet.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.meters {
+		m.anew(now)
+	}
 }
 
 // Stats is a copy of the figures.

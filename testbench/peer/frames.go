@@ -133,6 +133,17 @@ func (f *frames) count(timestamp uint32, now packet.Time) {
 	f.last, f.lastTS = now, timestamp
 }
 
+// still is how long a freeze lasts that has not ended; 0 when there is none.
+func (f *frames) still(now, window packet.Time) time.Duration {
+	if f.last == 0 {
+		return 0
+	}
+	if gap := now.Sub(max(f.last, window)); gap > max(3*f.interval(), leastFreeze) {
+		return gap
+	}
+	return 0
+}
+
 // interval is the mean distance of the latest frames.
 func (f *frames) interval() time.Duration {
 	n := min(f.intervalN, len(f.intervals))

@@ -37,6 +37,10 @@ type meter struct {
 	rateBytes uint64
 	rate      float64
 	lastPLI   packet.Time
+
+	observe func(Observation)
+	window  packet.Time // when the figures began anew; 0: at the beginning
+	before  struct{ expected, originals, repaired uint64 }
 }
 
 // Histograms hold microseconds up to a minute at 2 digits (1 %).
@@ -57,8 +61,32 @@ func (m *meter) begin(now packet.Time) {
 	m.lastAt, m.report = 0, nil
 }
 
+// anew makes the figures count from now on. What is known of the stream stays.
+func (m *meter) anew(now packet.Time) {
+	m.voice.advance(now)
+	m.window = now
+	m.before.expected, m.before.originals, m.before.repaired = m.loss.expected(), m.loss.originals, m.loss.repaired
+	m.packets, m.bytes, m.nacks, m.plis = 0, 0, 0, 0
+	m.video.shown, m.video.keyframes, m.video.freezes, m.video.frozen, m.video.longest = 0, 0, 0, 0, 0
+	m.voice.total, m.voice.concealed = 0, 0
+	m.latency.Reset()
+	m.jitters.Reset()
+}
+
 // push takes one packet as it came from the network, or out of a retransmission.
 func (m *meter) push(h *rtp.Header, payload []byte, c codec.Codec, captureID uint8, repair bool, now packet.Time) {
+	if m.observe == nil {
+		m.take(h, payload, c, captureID, repair, now)
+		return
+	}
+	shown := m.video.shown
+	fresh := m.take(h, payload, c, captureID, repair, now)
+	m.observe(Observation{Kind: m.kind, Codec: c, Timestamp: h.Timestamp, Payload: payload, At: now, Repair: repair, Fresh: fresh,
+		Shown: int(m.video.shown - shown)})
+}
+
+// take is push; it reports whether the packet had not been seen before.
+func (m *meter) take(h *rtp.Header, payload []byte, c codec.Codec, captureID uint8, repair bool, now packet.Time) bool {
 	size := uint64(h.MarshalSize() + len(payload) + ipOverhead)
 	m.packets++
 	m.bytes += size
@@ -66,14 +94,14 @@ func (m *meter) push(h *rtp.Header, payload []byte, c codec.Codec, captureID uin
 	m.codec = c
 	m.countRate(size, now)
 	if len(payload) == 0 {
-		return // padding: a probe
+		return false // padding: a probe
 	}
 	ext, fresh, restarted := m.loss.note(h.SequenceNumber, repair, now)
 	if restarted {
 		m.video.restart()
 	}
 	if !fresh {
-		return
+		return false
 	}
 	if m.joined == 0 && !c.Video() {
 		m.joined = now.Sub(m.since)
@@ -99,6 +127,7 @@ func (m *meter) push(h *rtp.Header, payload []byte, c codec.Codec, captureID uin
 	case codec.Opus:
 		m.voice.push(h.Timestamp, now)
 	}
+	return true
 }
 
 // measure takes latency and jitter from the first packet of a frame, as libwebrtc does: the others of a frame are delayed by the pacer.
@@ -182,7 +211,7 @@ type TrackStats struct {
 	Silent            time.Duration // since the latest packet; 0 before the first one
 
 	Frames, Keyframes uint64        // pictures that could be decoded
-	Freezes           int           // gaps of more than three frame intervals and 150 ms
+	Freezes           int           // gaps of more than three frame intervals and 150 ms, also one that lasts
 	Frozen, Longest   time.Duration // all of them together, the longest
 	Voice, Concealed  uint64        // 20 ms frames that were due, and that were not there
 	NACKs, PLIs       uint64
@@ -205,9 +234,15 @@ func (m *meter) stats(now packet.Time) TrackStats {
 		l := s.LatencyMs
 		s.PDVMs = Quantiles{l.P50 - least, l.P95 - least, l.P99 - least, l.Max - least}
 	}
-	if sent := m.loss.expected(); sent > 0 {
-		s.LossBeforePercent = percent(sent-min(sent, m.loss.originals), sent)
-		s.LossAfterPercent = percent(sent-min(sent, m.loss.originals+m.loss.repaired), sent)
+	if sent := m.loss.expected() - m.before.expected; sent > 0 {
+		originals := m.loss.originals - m.before.originals
+		s.LossBeforePercent = percent(sent-min(sent, originals), sent)
+		s.LossAfterPercent = percent(sent-min(sent, originals+m.loss.repaired-m.before.repaired), sent)
+	}
+	if still := m.video.still(now, m.window); still > 0 {
+		s.Freezes++
+		s.Frozen += still
+		s.Longest = max(s.Longest, still)
 	}
 	return s
 }

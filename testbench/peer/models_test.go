@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtp"
+
 	"tongke/media/codec"
 	"tongke/media/packet"
 	"tongke/testbench/lesson"
@@ -214,5 +216,34 @@ func TestCaptureTimeOfStamp(t *testing.T) {
 	}
 	if got, want := unitTime(clip, 30*86400*30), 30*24*time.Hour; got != want {
 		t.Errorf("after 30 days: %v, want %v", got, want)
+	}
+}
+
+func TestFiguresBeginAnew(t *testing.T) {
+	m := newMeter("camera")
+	push := func(frame int, at packet.Time) {
+		h := &rtp.Header{SequenceNumber: uint16(65530 + frame), Timestamp: uint32(frame * 3600), Marker: true}
+		payload := []byte{0x10, 0x11, 0, 0} // RFC 7741: the start of a frame that needs others
+		if frame%25 == 0 {
+			payload = []byte{0x10, 0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0x00} // a keyframe of 320×240
+		}
+		m.push(h, payload, codec.VP8, 0, false, at)
+	}
+	for i := range 50 {
+		if i != 20 {
+			push(i, t0.Add(ms(40*i)))
+		}
+	}
+	m.anew(t0.Add(ms(2000)))
+	for i := 50; i < 100; i++ {
+		push(i, t0.Add(ms(40*i)))
+	}
+	s := m.stats(t0.Add(ms(40 * 99)))
+	if s.Frames != 50 || s.Freezes != 0 || s.LossBeforePercent != 0 || s.Packets != 50 {
+		t.Errorf("of a stream that is whole since: %+v", s)
+	}
+	s = m.stats(t0.Add(ms(40*99 + 700)))
+	if s.Freezes != 1 || s.Longest != ms(700) || s.Frozen != ms(700) {
+		t.Errorf("700 ms after the last picture: %d freezes, longest %v", s.Freezes, s.Longest)
 	}
 }

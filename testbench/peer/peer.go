@@ -25,6 +25,7 @@ import (
 	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 
+	"tongke/media/codec"
 	"tongke/media/packet"
 )
 
@@ -35,6 +36,34 @@ type Config struct {
 	Token  string       // bearer token; may be empty on a box's loopback port
 	Client *http.Client // nil: http.DefaultClient; see NewHTTPClient
 	Log    *slog.Logger // nil: silent
+
+	// Observe is told of each packet that a classroom took in, nil: nobody asks. It is called with a lock held and must be quick.
+	Observe func(o Observation)
+	// Sent is told of each packet that a teacher is about to send, nil: nobody asks. It must be quick.
+	Sent func(s Sent)
+	// Timestamps gives the RTP timestamp of unit 0 of a track ("voice", "camera", "board"), so that a packet's timestamp names its unit in any
+	// run; nil: random ones.
+	Timestamps func(track string) uint32
+}
+
+// Observation is one packet as a classroom took it in.
+type Observation struct {
+	Kind      string // "voice", "camera", "board"
+	Codec     codec.Codec
+	Timestamp uint32
+	Payload   []byte // valid during the call
+	At        packet.Time
+	Repair    bool // a retransmission
+	Fresh     bool // not seen before
+	Shown     int  // pictures that it made decodable
+}
+
+// Sent is one packet that a teacher sends.
+type Sent struct {
+	Track          string // "voice", "camera", "board"
+	Unit           int64  // units since the teacher's epoch; its place in the clip is this modulo the clip's length
+	Index, Packets int    // this packet's place in the unit
+	At             packet.Time
 }
 
 func (c Config) validate() (Config, error) {

@@ -118,6 +118,9 @@ func (s *sender) run(ctx context.Context, pc *webrtc.PeerConnection) {
 		s.t.mu.Unlock()
 	}
 	out := stream{binding: b, sender: s, seq: uint16(rand.Uint32()), base: rand.Uint32()}
+	if f := s.t.cfg.Timestamps; f != nil {
+		out.base = f(s.name)
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	k := int64(packet.Now().Sub(s.t.epoch) / s.clip.Interval())
@@ -149,12 +152,17 @@ type stream struct {
 	binding
 	sender   *sender
 	seq      uint16
-	base     uint32 // RTP timestamp of unit 0
-	h264     codecs.H264Payloader
+	base     uint32           // RTP timestamp of unit 0
 	recent   []codec.REDBlock // the voice packets before, oldest first
 	packets  uint32
 	octets   uint32
 	reported packet.Time
+}
+
+// Packetize is the RTP payloads of an encoded picture, as a teacher sends them.
+func Packetize(unit []byte) [][]byte {
+	var h264 codecs.H264Payloader // keeps parameter sets from one call to the next; each unit has its own
+	return h264.Payload(maxRTP-headerRoom, unit)
 }
 
 func (o *stream) sendUnit(k int64, capture packet.Time) error {
@@ -164,7 +172,7 @@ func (o *stream) sendUnit(k int64, capture packet.Time) error {
 	var payloads [][]byte
 	switch {
 	case clip.Codec == codec.H264:
-		payloads = o.h264.Payload(maxRTP-headerRoom, unit)
+		payloads = Packetize(unit)
 	case o.red:
 		payloads = [][]byte{codec.REDPack(nil, opusPT, unit, o.recent...)}
 		for i := range o.recent {
@@ -190,6 +198,9 @@ func (o *stream) sendUnit(k int64, capture packet.Time) error {
 			if err := h.SetExtension(o.captureID, ext); err != nil {
 				return err
 			}
+		}
+		if f := o.sender.t.cfg.Sent; f != nil {
+			f(Sent{Track: o.sender.name, Unit: k, Index: i, Packets: len(payloads), At: packet.Now()})
 		}
 		if _, err := o.stream.WriteRTP(&h, p); err != nil {
 			return err
