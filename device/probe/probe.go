@@ -29,6 +29,8 @@ type Machine struct {
 	Sound    Sound
 	Displays []Display
 	Ports    []Port
+	// HardwareIDs tell this machine from its sisters, as kind:number: "disk:eui.64…", "board:9d3a…". Some need rights to be read.
+	HardwareIDs []string
 }
 
 // Model is what the firmware says the machine is.
@@ -215,5 +217,6 @@ func Read(root fs.FS, calls Calls, o Options) Machine {
 	m.Sound = t.sound(calls)
 	m.Displays = t.displays()
 	m.Ports = t.ports()
+	m.HardwareIDs = t.hardwareIDs(m.Disk.Name)
 	return m
 }

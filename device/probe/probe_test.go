@@ -39,6 +39,7 @@ func summary(m probe.Machine) string {
 	}
 	line("clock %s rtc=%v synchronised=%v", m.Clock.Source, m.Clock.RTC, m.Clock.Synchronised)
 	line("ports %d", len(m.Ports))
+	line("ids %q", m.HardwareIDs)
 	return b.String()
 }
 

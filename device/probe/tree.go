@@ -161,3 +161,22 @@ func (t tree) model() Model {
 	}
 	return Model{Vendor: dmi("sys_vendor"), Product: dmi("product_name"), Board: dmi("board_name"), Chassis: t.int("sys/class/dmi/id/chassis_type")}
 }
+
+// hardwareIDs reads the numbers that makers give out once. DMI's are often left as filler, and zeros are no number.
+func (t tree) hardwareIDs(disk string) []string {
+	var out []string
+	add := func(kind string, files ...string) {
+		for _, f := range files {
+			if v := t.text(f); v != "" && !filler[strings.ToLower(v)] && strings.Trim(v, "0-fF") != "" {
+				out = append(out, kind+":"+v)
+				return
+			}
+		}
+	}
+	if disk != "" {
+		block := "sys/block/" + disk
+		add("disk", block+"/device/cid", block+"/wwid", block+"/device/wwid", block+"/device/serial", block+"/serial")
+	}
+	add("board", "proc/device-tree/serial-number", "sys/class/dmi/id/product_uuid", "sys/class/dmi/id/board_serial", "sys/class/dmi/id/product_serial")
+	return out
+}
