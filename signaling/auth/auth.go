@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tongke/signaling/store"
@@ -37,6 +38,9 @@ const (
 
 // TokenRoles are the roles that a lesson token can carry.
 var TokenRoles = []Role{Publish, Watch, Teacher, Assistant, Classroom, Inspector}
+
+// LocalID is the TokenID of the screen beside the box.
+const LocalID = "local"
 
 // Admin is the name of the first user.
 const Admin = "admin"
@@ -82,7 +86,12 @@ type Auth struct {
 	phones    phones
 
 	mu sync.Mutex // one change of users at a time
+
+	ends atomic.Uint64 // counts what may have ended sign-ins
 }
+
+// Ends rises whenever sign-ins may have ended: whoever keeps a connection open asks StillIn again then.
+func (a *Auth) Ends() uint64 { return a.ends.Load() + 1 }
 
 // New reads the token secret and the users, and makes the administrator with a one-time password at the first start.
 func New(s *store.Store, cfg Config) (*Auth, error) { return open(s, cfg, newHasher()) }
@@ -177,7 +186,7 @@ func (a *Auth) Who(r *http.Request, lesson string) (Principal, error) {
 	}
 	if ListenerOf(r.Context()) == Local {
 		campus, room := a.cfg.Place()
-		return Principal{Role: Classroom, Campus: campus, Classroom: room, TokenID: "local"}, nil
+		return Principal{Role: Classroom, Campus: campus, Classroom: room, TokenID: LocalID}, nil
 	}
 	return Principal{}, nil
 }

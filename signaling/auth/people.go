@@ -118,6 +118,7 @@ func (a *Auth) DisablePerson(name string, disabled bool, by string) error {
 func (a *Auth) changePerson(name string, f func(*store.User) error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	defer a.ends.Add(1) // once it is on disk
 	return a.store.Update(func(tx *store.Tx) error {
 		u, err := store.Users.Get(tx, name)
 		if errors.Is(err, store.ErrNotFound) {

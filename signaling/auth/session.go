@@ -44,6 +44,7 @@ func (a *Auth) newSession(user store.User, byCode bool) (Session, error) {
 		}
 		return store.Sessions.Put(tx, sessionKey(s.Secret), store.Session{User: user.Name, Created: now, Expires: s.Expires, OneTime: byCode})
 	})
+	a.ends.Add(1) // the oldest may have gone
 	if err != nil {
 		return Session{}, fmt.Errorf("keep sign-in: %w", err)
 	}
@@ -134,6 +135,7 @@ func (a *Auth) EndSession(w http.ResponseWriter, r *http.Request) error {
 			if err != nil {
 				return fmt.Errorf("end sign-in: %w", err)
 			}
+			a.ends.Add(1)
 		}
 		http.SetCookie(w, a.cookie(r, c.Name, "", time.Time{}))
 	}

@@ -187,6 +187,7 @@ func (a *Auth) SetPassword(ctx context.Context, name, password string) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	defer a.ends.Add(1)
 	err = a.store.Update(func(tx *store.Tx) error {
 		u, err := store.Users.Get(tx, name)
 		if err != nil {

@@ -67,7 +67,7 @@ func (h *Hub) watched(link string, m protocol.Watch, now time.Time) {
 
 // believes reports whether a link may speak for a room. See README.md of signaling/protocol, "Who is believed".
 func (h *Hub) believes(v *view, link string, parent bool, from, room string, now time.Time) bool {
-	if held, ok := v.held[room]; ok && held.link != link && now.Sub(held.at) <= lostAfter {
+	if held, ok := v.held[room]; ok && held.link != link && held.link != "" && now.Sub(held.at) <= lostAfter {
 		return false
 	}
 	campus := campusOf(room)

@@ -156,6 +156,12 @@ func (h *Hub) tell(v *view, now time.Time) {
 			continue
 		}
 		s.dirty, s.sent = false, now
+		if !s.gone.IsZero() && now.Sub(s.gone) > goneRestated {
+			delete(v.own, room)
+		}
+		if held := v.held[room]; held.link != "" && now.Sub(held.at) <= lostAfter {
+			continue // its own box speaks for it; a page of it that came to this box acts all the same
+		}
 		v.held[room] = heldBy{"", now}
 		if v.live != nil {
 			v.live.Presence(s.p, now)
@@ -163,9 +169,6 @@ func (h *Hub) tell(v *view, now time.Time) {
 			p := s.p
 			p.Known = v.known(room)
 			h.reg.sendTo(rec.Via, protocol.PresenceFrame{Lesson: v.id, Hops: 1, Room: p})
-		}
-		if !s.gone.IsZero() && now.Sub(s.gone) > goneRestated {
-			delete(v.own, room)
 		}
 	}
 }

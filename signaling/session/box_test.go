@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +42,7 @@ type box struct {
 	hub      *lesson.Hub
 	srv      *Server
 	relay    *relay.Relay
+	place    atomic.Pointer[Place]
 	public   string // http://…, as if it were HTTPS
 	local    string
 	stop     func()
@@ -69,8 +71,9 @@ func newBox(t testing.TB, id, campus string, r *relay.Relay) *box {
 	b.store, err = store.Open(t.TempDir())
 	check(err)
 	check(b.store.UpdateMeta(func(m *store.Meta) { m.AllianceID, m.CampusID, m.CampusName = "a", campus, strings.ToUpper(campus) }))
-	place := func() Place { return Place{Campus: campus, CampusName: strings.ToUpper(campus)} }
-	b.auth, err = auth.New(b.store, auth.Config{BoxID: id, Place: func() (string, string) { return campus, "" }})
+	b.place.Store(&Place{Campus: campus, CampusName: strings.ToUpper(campus)})
+	place := func() Place { return *b.place.Load() }
+	b.auth, err = auth.New(b.store, auth.Config{BoxID: id, Place: func() (string, string) { p := place(); return p.Campus, p.Classroom }})
 	check(err)
 	b.registry, err = lesson.New(b.store, lesson.Config{Box: id, Log: logTo(t)})
 	check(err)

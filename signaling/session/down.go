@@ -40,10 +40,10 @@ func (d *down) close() {
 	_ = d.peer.Close()
 }
 
-// mayPlay reports whether the page is given anything at all.
+// mayPlay reports whether the page is given anything at all. What it is given says the layout.
 func (s *Session) mayPlay() error {
 	switch {
-	case s.remote || s.role != auth.Classroom && s.role != auth.Teacher:
+	case s.role != auth.Classroom && s.role != auth.Teacher:
 		return protocol.Errorf(protocol.Forbidden, "this page plays nothing")
 	case s.role == auth.Classroom && !s.holds():
 		return protocol.Errorf(protocol.RoomTaken, "another screen plays this room")

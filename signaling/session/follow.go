@@ -31,17 +31,15 @@ type follower struct {
 
 // step lets a wall screen follow its room's lessons.
 func (s *Session) step(now time.Time) {
+	if s.follow.endedAt.IsZero() && s.lesson != "" && s.state != nil && s.state.State == protocol.Ended {
+		s.follow.endedAt = now
+	}
 	if s.page != protocol.PageClass || s.fixed {
 		return
 	}
-	if s.lesson != "" && s.state != nil && s.state.State == protocol.Ended {
-		if s.follow.endedAt.IsZero() {
-			s.follow.endedAt = now
-		}
-		if now.Sub(s.follow.endedAt) >= endedFor {
-			s.enter("")
-			s.follow.endedAt = time.Time{}
-		}
+	if !s.follow.endedAt.IsZero() && now.Sub(s.follow.endedAt) >= endedFor {
+		s.enter("")
+		s.follow.endedAt = time.Time{}
 	}
 	if s.overran(now) {
 		s.log.Info("room leaves for its next lesson", "lesson", s.lesson)
@@ -130,7 +128,7 @@ func (s *Session) showRoom(now time.Time) {
 		return
 	}
 	here, cfg := s.here(), s.srv.cfg
-	e := protocol.Room{Room: s.room, Name: s.roomName, State: protocol.RoomIdle, Covered: here.covered, Layout: here.layout, Volume: here.volume}
+	e := protocol.Room{Room: s.room, Name: s.name(), State: protocol.RoomIdle, Covered: here.covered, Layout: here.layout, Volume: here.volume}
 	if cfg.Uplink != nil {
 		e.Uplink = cfg.Uplink()
 	}

@@ -146,12 +146,12 @@ func (s *Session) readBy(before *protocol.State) {
 	if s.role != auth.Assistant || before == nil {
 		return
 	}
-	unread := map[int]bool{}
+	read := map[int]bool{}
 	for _, n := range before.Notes {
-		unread[n.ID] = !n.Seen
+		read[n.ID] = n.Seen
 	}
 	for _, n := range s.state.Notes {
-		if n.From == protocol.FromAssistant && n.Room == s.room && n.Seen && unread[n.ID] {
+		if n.From == protocol.FromAssistant && n.Room == s.room && n.Seen && !read[n.ID] {
 			s.tell(protocol.Say{Code: protocol.SayPhraseSeen, Note: n.ID})
 		}
 	}

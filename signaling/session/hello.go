@@ -32,7 +32,8 @@ func (s *Server) hello(c *conn, r *http.Request, id int, h protocol.Hello) (*Ses
 	}
 	place := s.cfg.Place()
 	campus, classroom := who.Campus, who.Classroom
-	if campus == "" || role == auth.Teacher || role == auth.Administrator {
+	placed := campus == "" || who.TokenID == auth.LocalID || role == auth.Teacher || role == auth.Administrator
+	if placed {
 		campus, classroom = place.Campus, place.Classroom
 	}
 	if record != nil && role == auth.Classroom && !s.cfg.Records.Visible(*record, campus, classroom) {
@@ -41,7 +42,7 @@ func (s *Server) hello(c *conn, r *http.Request, id int, h protocol.Hello) (*Ses
 	one := &Session{
 		srv: s, id: "s-" + secret()[:12], page: h.Page, role: role, who: who,
 		room: roomID(campus, classroom), roomName: place.roomName(campus, classroom), campus: campus, classroom: classroom,
-		remote: h.Remote && h.Page == protocol.PageTeach, lan: onLAN(r), fixed: record != nil,
+		remote: h.Remote && h.Page == protocol.PageTeach, lan: onLAN(r), fixed: record != nil, placed: placed,
 		acts: make(chan job, maxWaiting), wake: make(chan struct{}, 1),
 	}
 	one.log = s.log.With("session", one.id, "role", string(role), "room", one.room)
@@ -110,9 +111,10 @@ func (s *Server) greet(one *Session, c *conn, id int) {
 	delete(s.sessions, one.resume)
 	one.resume = token
 	s.sessions[token] = one
+	name := one.roomName
 	s.mu.Unlock()
 	ok := protocol.HelloOK{
-		Session: one.id, Resume: token, Role: string(one.role), Room: one.room, RoomName: one.roomName,
+		Session: one.id, Resume: token, Role: string(one.role), Room: one.room, RoomName: name,
 		Box: protocol.BoxRef{ID: s.cfg.Box, Name: s.cfg.BoxName()}, Now: protocol.At(time.Now()),
 	}
 	c.seated.Store(true)

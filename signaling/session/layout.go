@@ -33,7 +33,7 @@ type viewer struct {
 	room   string
 	plays  bool   // it is this room's sound
 	lead   bool   // it teaches
-	remote bool   // it controls and is given nothing
+	remote bool   // it controls, and at most looks on
 	layout string // of this room's screen; "" follows the lesson's
 }
 
@@ -41,17 +41,17 @@ type viewer struct {
 // nobody unless it has the floor, nobody hears himself, and from three members on nobody but the master classroom sees another campus
 // that has not been called, unless the teacher shows all to all.
 func layout(st *protocol.State, v viewer) []want {
-	if st == nil || st.State != protocol.Live && st.State != protocol.Over || v.remote {
+	if st == nil || st.State != protocol.Live && st.State != protocol.Over {
 		return nil
 	}
 	l := layouter{st: st, v: v, members: members(st)}
 	master := v.room == st.Master.Room
 	own, attends := roomOf(st, v.room)
 	switch {
-	case v.page == protocol.PageTeach && v.lead:
+	case v.page == protocol.PageTeach && v.lead && !v.remote:
 		l.voices(false)
 		l.tiles()
-	case v.page == protocol.PageTeach: // only looks on: what the rooms see of the teacher, and no pupils
+	case v.page == protocol.PageTeach: // only looks on, in silence: what the rooms see of the teacher, and no pupils
 		l.taught(large)
 	case v.page == protocol.PageClass && master:
 		l.far()

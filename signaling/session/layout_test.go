@@ -82,7 +82,7 @@ func TestLayout(t *testing.T) {
 		{"the teacher's page", stateOf(3, ""), teach, "pupils:r1/small pupils:r2/small pupils:r3/small"},
 		{"the teacher's page, floor", stateOf(3, "r2"), teach, "voice:r2 pupils:r2/large pupils:r1/small pupils:r3/small"},
 		{"a page that looks on", stateOf(3, "r2"), viewer{page: protocol.PageTeach, room: "m"}, "board:m/large teacher:m/large"},
-		{"a remote", stateOf(3, "r2"), viewer{page: protocol.PageTeach, room: "m", lead: true, remote: true}, ""},
+		{"a remote", stateOf(3, "r2"), viewer{page: protocol.PageTeach, room: "m", lead: true, remote: true}, "board:m/large teacher:m/large"},
 		{"a phone", stateOf(3, "r2"), viewer{page: protocol.PageAssist, room: "r1"}, ""},
 		{"an absent room has nothing", stateOf(3, "", func(s *protocol.State) { s.Rooms[0].State = protocol.RoomAbsent; s.Rooms[1].Box = "" }), teach, "pupils:r3/small"},
 	} {

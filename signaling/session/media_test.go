@@ -443,5 +443,4 @@ func TestWhoMayPublish(t *testing.T) {
 			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
 		}
 	}
-	remote.refused(protocol.MediaDown{}, protocol.Forbidden)
 }

@@ -26,6 +26,7 @@ type page struct {
 	room    protocol.Room
 	bound   protocol.Bound
 	asks    map[string]protocol.Encoding
+	said    []protocol.Say
 	bye     protocol.Code
 	closed  error
 	done    chan struct{}
@@ -90,6 +91,8 @@ func (p *page) read() {
 			p.bound = m
 		case protocol.Encoding:
 			p.asks[m.Source] = m
+		case protocol.Say:
+			p.said = append(p.said, m)
 		case protocol.Bye:
 			p.bye = m.Code
 		}

@@ -84,6 +84,13 @@ func (s *Session) here() roomHere {
 	return *s.srv.hereLocked(s.room)
 }
 
+// name is what people call the session's room now.
+func (s *Session) name() string {
+	s.srv.mu.Lock()
+	defer s.srv.mu.Unlock()
+	return s.roomName
+}
+
 // setHere changes what is local to the room, and tells all its pages.
 func (s *Session) setHere(f func(*roomHere)) {
 	s.srv.mu.Lock()
@@ -191,5 +198,24 @@ func (s *Server) restate() {
 	s.mu.Unlock()
 	for k := range seen {
 		s.present(k.lesson, k.room)
+	}
+}
+
+// replace follows a box that was put somewhere else, or given a name: it joined a parent, or its administrator said so.
+func (s *Server) replace(p Place) {
+	room, name := p.Room(), p.roomName(p.Campus, p.Classroom)
+	var moved []*Session
+	s.mu.Lock()
+	for _, one := range s.sessions {
+		switch {
+		case one.placed && one.room != room:
+			moved = append(moved, one)
+		case one.room == room:
+			one.roomName = name
+		}
+	}
+	s.mu.Unlock()
+	for _, one := range moved {
+		one.post(one.moved)
 	}
 }

@@ -56,6 +56,10 @@ type Records interface {
 type Auth interface {
 	Who(r *http.Request, lesson string) (auth.Principal, error)
 	CookieName(r *http.Request) string
+	// Ends rises whenever StillIn may answer otherwise than before.
+	Ends() uint64
+	// StillIn reports whether nobody has ended what a page came in by.
+	StillIn(p auth.Principal) bool
 	// PhoneCame gives an assistant's phone one of its room's three places; PhoneWent frees it in a while.
 	PhoneCame(p auth.Principal) error
 	PhoneWent(p auth.Principal)
@@ -119,6 +123,7 @@ func (s *Server) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-tick.C:
+			s.replace(s.cfg.Place())
 			s.restate()
 		case <-ctx.Done():
 			s.mu.Lock()

@@ -20,6 +20,7 @@ const (
 	blinkFor   = 2 * time.Second  // a page that reloads is not missed
 	maxWaiting = 64               // acts of one page on their way to the owner
 	actWithin  = 4 * time.Second
+	keptFor    = 20 * time.Minute // an ended lesson's pages: what there is to say afterwards
 )
 
 // Session is a page's place in a room and a lesson.
@@ -29,12 +30,13 @@ type Session struct {
 	id  string
 
 	// Fixed by hello.
-	page, room, roomName string
-	campus, classroom    string
-	role                 auth.Role
-	who                  auth.Principal
-	remote, lan          bool
-	fixed                bool // the page named its lesson; else it follows the room's
+	page, room        string
+	campus, classroom string
+	role              auth.Role
+	who               auth.Principal
+	remote, lan       bool
+	fixed             bool // the page named its lesson; else it follows the room's
+	placed            bool // its room is the box's own, wherever that stands
 
 	acts chan job // worked off by one goroutine, in order
 
@@ -55,11 +57,13 @@ type Session struct {
 	asks    map[string]protocol.Encoding // as last sent, by source
 	room0   protocol.Room                // event room as last sent
 	follow  follower
+	asked   uint64 // Auth.Ends when who was last asked for
 	ended   bool
 
 	// Guarded by srv.mu: what others may know.
-	resume string
-	facts  facts
+	resume   string
+	facts    facts
+	roomName string
 }
 
 // facts are what a session adds to its room's presence.
@@ -237,12 +241,35 @@ func (s *Session) tick(now time.Time) {
 	case s.conn == nil && now.Sub(s.parked) >= parkFor:
 		s.end("")
 		return
-	case !s.who.Expires.IsZero() && now.After(s.who.Expires) && !s.teaching():
+	case s.signedOut(now):
 		s.end(protocol.ByeSignedOut)
+		return
+	case s.fixed && !s.follow.endedAt.IsZero() && now.Sub(s.follow.endedAt) >= keptFor:
+		s.end(protocol.ByeEnded)
 		return
 	}
 	s.step(now)
 	s.showRoom(now)
+}
+
+// signedOut reports whether the page's person has no right to be there any more. A sign-in that runs out while a lesson is on holds until
+// its end; one that was ended ends at once.
+func (s *Session) signedOut(now time.Time) bool {
+	if !s.who.Expires.IsZero() && now.After(s.who.Expires) {
+		return !s.teaching()
+	}
+	n := s.srv.cfg.Auth.Ends()
+	if n == s.asked {
+		return false
+	}
+	s.asked = n
+	return !s.srv.cfg.Auth.StillIn(s.who)
+}
+
+// moved ends a session whose box stands in another room now: its page comes back by itself, into that one.
+func (s *Session) moved() {
+	s.log.Info("the box stands elsewhere now; the page comes anew")
+	s.end("")
 }
 
 // end gives up the place. code is what the page is told, "" nothing.
@@ -279,8 +306,10 @@ func (s *Session) enter(id string) {
 	if s.lesson != "" {
 		s.closeMedia()
 	}
+	left := s.lesson
 	s.lesson, s.state = id, nil
 	s.note(func(f *facts) { f.lesson, f.stats, f.published = id, nil, nil })
+	s.srv.present(left, s.room) // else it would be there for ever: what is said of a room is restated
 	if id != "" {
 		s.unwatch = s.srv.cfg.Hub.Watch(id, func(e protocol.Event) { s.post(func() { s.heard(id, e) }) })
 	}

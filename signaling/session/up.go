@@ -51,6 +51,8 @@ func (s *Session) mayPublish(tracks []protocol.Track) error {
 		return err
 	}
 	switch {
+	case s.remote:
+		return protocol.Errorf(protocol.Forbidden, "this page sends nothing")
 	case s.role == auth.Teacher && !s.leads():
 		return protocol.Errorf(protocol.NotYours, "another page teaches")
 	case s.role == auth.Classroom && s.inMaster():
