@@ -16,7 +16,7 @@ import (
 
 // newSessions makes the live lessons and the pages' sessions.
 func (d *daemon) newSessions() (err error) {
-	if d.hub, err = lesson.NewHub(lesson.HubConfig{Registry: d.registry, Log: d.log.With("part", "hub"), RoomName: d.roomName, Teaching: d.relay.SetTeaching}); err != nil {
+	if d.hub, err = lesson.NewHub(lesson.HubConfig{Registry: d.registry, Log: d.log.With("part", "hub"), RoomName: d.roomName, Teaching: d.relay.SetTeaching, MayTeach: d.mayTeach}); err != nil {
 		return dataFault(d.dir, err)
 	}
 	d.sessions = session.New(session.Config{
@@ -40,12 +40,15 @@ func (d *daemon) place() session.Place {
 	return session.Place{Campus: m.CampusID, CampusName: m.CampusName, Classroom: m.Classroom}
 }
 
-// roomName is how people call a room, where this box knows: "" elsewhere.
-func (d *daemon) roomName(room string) string {
-	if p := d.place(); room == p.Campus && p.Classroom == "" {
-		return p.CampusName
-	}
-	return ""
+// roomName is how people call a room of a lesson, whether it is here yet or not.
+func (d *daemon) roomName(room string) string { return d.place().NameOf(room) }
+
+// mayTeach lets a lesson be taught at a child's box where this box's own list of people says that its teacher works there: the child vouches
+// for who sits at its page, and can do so for its own campus's teachers only.
+func (d *daemon) mayTeach(id, box string) bool {
+	l, ok := d.registry.Open(id)
+	c, err := d.store.Child(box)
+	return ok && err == nil && (d.auth.WorksAt(l.Teacher, c.CampusID) || d.auth.WorksAt(l.CreatedBy, c.CampusID))
 }
 
 // fresh reports whether the box belongs to nobody.
@@ -68,34 +71,39 @@ func (d *daemon) assist(lesson, campus, classroom string) *protocol.Assist {
 	return &protocol.Assist{URL: urls[0] + "/assist#" + code, Code: code}
 }
 
-// uplinkState is what pages are told of the link to the parent.
+// uplinkState remembers since when the link to the parent is as it is.
 type uplinkState struct {
 	mu     sync.Mutex
-	parent bool
+	parent string // box id; "" is none
 	up     bool
 	since  time.Time
 }
 
-func (u *uplinkState) set(parent, up bool) {
+// set notes which parent there is.
+func (u *uplinkState) set(parent string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.parent != parent || u.up != up {
-		u.parent, u.up, u.since = parent, up, time.Now()
+	if u.parent != parent {
+		u.parent, u.up, u.since = parent, false, time.Now()
 	}
 }
 
-func (u *uplinkState) event() *protocol.Uplink {
+// event says how the link is, which up knows: what links have said of themselves before may be of another one.
+func (u *uplinkState) event(up func(parent string) bool) *protocol.Uplink {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if !u.parent {
+	if u.parent == "" {
 		return nil
+	}
+	if now := up(u.parent); now != u.up {
+		u.up, u.since = now, time.Now()
 	}
 	return &protocol.Uplink{Up: u.up, Since: protocol.At(u.since)}
 }
 
 // uplink is what pages are told of the link to the parent.
 func (d *daemon) uplink() *protocol.Uplink {
-	e := d.parent.event()
+	e := d.parent.event(d.node.Up)
 	if e != nil && !e.Up {
 		e.NextTry = protocol.At(d.node.NextTry().Truncate(time.Second)) // so that pages are not told of each jitter
 	}

@@ -63,7 +63,7 @@ func (d *daemon) peerChanged(e cascade.PeerEvent) {
 		d.down[id] = d.registry.LinkUp(id, e.Parent, func(frame []byte) error { return d.node.SendLesson(id, frame) })
 	}
 	if e.Parent {
-		d.parent.set(true, e.Up)
+		d.uplink() // notes since when
 	} else {
 		d.noteChild(id)
 	}
@@ -73,11 +73,11 @@ func (d *daemon) peerChanged(e cascade.PeerEvent) {
 func (d *daemon) useParent() error {
 	p, ok, err := d.store.Parent()
 	if err != nil || !ok {
-		d.parent.set(false, false)
+		d.parent.set("")
 		d.node.SetParents(nil)
 		return err
 	}
-	d.parent.set(true, false)
+	d.parent.set(p.ID)
 	meta, err := d.store.Meta()
 	if err != nil {
 		return err

@@ -136,6 +136,13 @@ func (n *Node) NextTry() time.Time {
 	return time.Time{}
 }
 
+// Up reports whether a peer can be reached now. It does not wait.
+func (n *Node) Up(id string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.best[id] != nil
+}
+
 // end says bye, gives it a moment, and waits for all that runs.
 func (n *Node) end(cancel context.CancelFunc) {
 	n.dial.stop()

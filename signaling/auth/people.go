@@ -57,6 +57,12 @@ func (a *Auth) People() (list []Person, err error) {
 	return list, err
 }
 
+// WorksAt reports whether somebody is a teacher of a campus, and not shut out.
+func (a *Auth) WorksAt(name, campus string) bool {
+	u, err := a.user(name)
+	return err == nil && campus != "" && u.Campus == campus && Role(u.Role) == Teacher && !u.Disabled
+}
+
 // AddPerson makes a person, who chooses a password after coming in once by the code.
 func (a *Auth) AddPerson(ctx context.Context, name string, role Role, campus string) (code string, err error) {
 	if !personName(name) || !slices.Contains(PersonRoles, role) || campus != "" && !personName(campus) {

@@ -40,8 +40,8 @@ type HubConfig struct {
 	Registry *Registry
 	Log      *slog.Logger
 	Keep     bool // there is a recorder that can keep
-	// MayTeach says whether a child's people may be teachers and administrators of a lesson that this box owns; the parent's side always
-	// may. nil: no child.
+	// MayTeach says whether somebody at a child may teach a lesson that this box owns; the parent's side always may. It is called from the
+	// hub's goroutine. nil: nobody.
 	MayTeach func(lesson, box string) bool
 	// Teaching is told which box a lesson is taught at, whenever that changes: the origin of what rooms are shown as the teacher. It is
 	// called from the hub's goroutine and must not block. nil: nobody asks.

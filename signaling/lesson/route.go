@@ -110,7 +110,7 @@ func (h *Hub) presence(link string, parent bool, m protocol.PresenceFrame, now t
 	}
 	v.links[link] = now
 	if v.live != nil {
-		if !h.mayTeach(v, link, parent) {
+		if len(m.Room.Teachers)+len(m.Room.Sources) > 0 && !h.mayTeach(v, link, parent) {
 			m.Room.Teachers, m.Room.Sources = []string{}, nil
 		}
 		v.live.Presence(m.Room, now)
@@ -207,8 +207,11 @@ func (h *Hub) actFrom(v *view, link string, parent bool, m protocol.Act, now tim
 		return err
 	}
 	a := actorOf(m)
-	if (a.Role == auth.Teacher || a.Role == auth.Administrator) && !h.mayTeach(v, link, parent) {
+	switch {
+	case a.Role == auth.Teacher && !h.mayTeach(v, link, parent):
 		return protocol.Errorf(protocol.Forbidden, "nobody teaches this lesson from there")
+	case a.Role == auth.Administrator && !parent:
+		return protocol.Errorf(protocol.Forbidden, "a box below runs no lesson of this one")
 	}
 	if Local(r) {
 		return protocol.Errorf(protocol.Forbidden, "%s stays in its room", protocol.Kind(r))

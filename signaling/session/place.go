@@ -24,7 +24,13 @@ func roomID(campus, classroom string) string {
 // Room is how the box's own room is named in a lesson.
 func (p Place) Room() string { return roomID(p.Campus, p.Classroom) }
 
-// roomName is what people call it. The name of another campus than the box's is not known here: its id stands for it.
+// NameOf is what people call a room of a lesson.
+func (p Place) NameOf(room string) string {
+	campus, classroom, _ := strings.Cut(room, "/")
+	return p.roomName(campus, classroom)
+}
+
+// roomName is what people call a classroom. A campus below is called as it was invited, by its id; only the box's own has a name besides.
 func (p Place) roomName(campus, classroom string) string {
 	name := campus
 	if campus == p.Campus && p.CampusName != "" {

@@ -161,6 +161,8 @@ func (s *Server) present(lesson, room string) {
 	if lesson == "" {
 		return
 	}
+	s.telling.Lock() // what is newer is told later
+	defer s.telling.Unlock()
 	key := lesson + "\x00" + room
 	s.mu.Lock()
 	p, ok := s.presenceLocked(lesson, room, time.Now())
@@ -169,20 +171,14 @@ func (s *Server) present(lesson, room string) {
 		s.spoken[key] = struct{}{}
 	} else {
 		delete(s.spoken, key)
-		p = protocol.Presence{Room: room, Box: s.cfg.Box, Teachers: []string{}, Name: s.nameOf(room)}
 	}
 	s.mu.Unlock()
-	if ok || was {
+	switch {
+	case ok:
 		s.cfg.Hub.Presence(lesson, p)
+	case was:
+		s.cfg.Hub.Presence(lesson, protocol.Presence{Room: room, Box: s.cfg.Box, Teachers: []string{}, Name: s.cfg.Place().NameOf(room)})
 	}
-}
-
-func (s *Server) nameOf(room string) string {
-	place := s.cfg.Place()
-	if room == roomID(place.Campus, place.Classroom) {
-		return place.roomName(place.Campus, place.Classroom)
-	}
-	return room
 }
 
 // restate says the presence of all rooms.

@@ -93,6 +93,8 @@ type Server struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // connections and sessions
 
+	telling sync.Mutex // held while a room's presence is made and told
+
 	mu       sync.Mutex
 	closed   bool
 	conns    int

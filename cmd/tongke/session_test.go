@@ -1,0 +1,166 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"tongke/media/ingest"
+	"tongke/signaling/auth"
+	"tongke/signaling/lesson"
+	"tongke/signaling/protocol"
+	"tongke/signaling/store"
+)
+
+// papers is a daemon with its files and nothing that runs.
+func papers(t *testing.T) *daemon {
+	t.Helper()
+	d := &daemon{log: slog.New(slog.DiscardHandler)}
+	var err error
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.store, err = store.Open(t.TempDir())
+	check(err)
+	t.Cleanup(func() { d.store.Close() })
+	check(d.store.UpdateMeta(func(m *store.Meta) { m.AllianceID, m.CampusID, m.CampusName = "a", "core", "实验小学" }))
+	d.auth, err = auth.New(d.store, auth.Config{BoxID: "core000000000000", Place: func() (string, string) { return "core", "" }})
+	check(err)
+	d.registry, err = lesson.New(d.store, lesson.Config{Box: "core000000000000", Log: d.log})
+	check(err)
+	for _, l := range []lesson.Spec{{ID: "l", Title: "l", Teacher: "李芳", Campuses: protocol.Campuses{"三河小学"}}, {ID: "other", Title: "other", Teacher: "王五"}} {
+		_, err := d.registry.Create(l, "admin")
+		check(err)
+	}
+	return d
+}
+
+// person signs somebody in.
+func (d *daemon) person(t *testing.T, name string, role auth.Role, campus string) http.Header {
+	t.Helper()
+	code, err := d.auth.AddPerson(t.Context(), name, role, campus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := d.auth.SignIn(t.Context(), "192.0.2.1:1", name, code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	d.auth.SetSession(w, httptest.NewRequest(http.MethodGet, "/", nil), s)
+	return http.Header{"Cookie": {w.Result().Cookies()[0].String()}}
+}
+
+// TestMediaGrants: who may publish and watch by WHIP and WHEP, and as whom. WHEP never carries pupils' pictures; whose voice it carries depends
+// on the room, and who is in none hears the teacher alone. Pages are signaling/session's TestEveryWayToPupils.
+func TestMediaGrants(t *testing.T) {
+	d := papers(t)
+	token := func(lesson string, role auth.Role, campus string) http.Header {
+		tok, err := d.auth.NewToken(lesson, role, campus, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return http.Header{"Authorization": {"Bearer " + tok}}
+	}
+	for _, tt := range []struct {
+		name           string
+		header         http.Header
+		publish, watch error
+		room           string
+	}{
+		{"nobody", nil, ingest.ErrNoToken, ingest.ErrNoToken, ""},
+		{"an inspector's token", token("l", auth.Inspector, ""), ingest.ErrForbidden, ingest.ErrForbidden, ""},
+		{"an inspector's token of a campus", token("l", auth.Inspector, "三河小学"), ingest.ErrForbidden, ingest.ErrForbidden, ""},
+		{"an inspector who signed in", d.person(t, "陈校长", auth.Inspector, ""), ingest.ErrForbidden, ingest.ErrForbidden, ""},
+		{"a technician", d.person(t, "技术员", auth.Technician, ""), ingest.ErrForbidden, ingest.ErrForbidden, ""},
+		{"a token to watch", token("l", auth.Watch, ""), ingest.ErrForbidden, nil, ""},
+		{"a token to watch another lesson", token("other", auth.Watch, ""), ingest.ErrNoToken, ingest.ErrNoToken, ""},
+		{"a token to publish", token("l", auth.Publish, ""), nil, ingest.ErrForbidden, ""},
+		{"an assistant", token("l", auth.Assistant, "三河小学"), ingest.ErrForbidden, nil, ""},
+		{"a classroom", token("l", auth.Classroom, "三河小学/三(2)班"), ingest.ErrForbidden, nil, "三河小学/三(2)班"},
+		{"the teacher's token", token("l", auth.Teacher, ""), nil, nil, "core"},
+		{"the teacher", d.person(t, "李芳", auth.Teacher, ""), nil, nil, "core"},
+		{"another lesson's teacher", d.person(t, "王五", auth.Teacher, ""), ingest.ErrForbidden, ingest.ErrForbidden, ""},
+		{"an administrator", d.person(t, "管理员", auth.Administrator, ""), nil, nil, ""},
+	} {
+		for publish, want := range map[bool]error{true: tt.publish, false: tt.watch} {
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.Header = tt.header.Clone()
+			if r.Header == nil {
+				r.Header = http.Header{}
+			}
+			g, err := d.authorize(r, "l", publish)
+			if !errors.Is(err, want) || (err == nil) != (want == nil) || err == nil && g.Room != tt.room {
+				t.Errorf("%s, publishing %v: %v in room %q, want %v in %q", tt.name, publish, err, g.Room, want, tt.room)
+			}
+		}
+	}
+}
+
+// TestMayTeach: a child's box teaches the lessons of the teachers who work there.
+func TestMayTeach(t *testing.T) {
+	d := papers(t)
+	d.person(t, "李芳", auth.Teacher, "三河小学")
+	d.person(t, "王五", auth.Inspector, "三河小学")
+	for box, campus := range map[string]string{"sanhe": "三河小学", "wuyang": "邬阳小学"} {
+		if err := d.store.Update(func(tx *store.Tx) error { return store.Children.Put(tx, box, store.Child{ID: box, CampusID: campus}) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		lesson, box string
+		want        bool
+	}{
+		{"l", "sanhe", true}, {"l", "wuyang", false}, {"l", "nobody", false}, {"other", "sanhe", false}, {"none", "sanhe", false},
+	} {
+		if got := d.mayTeach(tt.lesson, tt.box); got != tt.want {
+			t.Errorf("%s at %s: %v", tt.lesson, tt.box, got)
+		}
+	}
+	if err := d.auth.DisablePerson("李芳", true, auth.Admin); err != nil {
+		t.Fatal(err)
+	}
+	if d.mayTeach("l", "sanhe") {
+		t.Error("who was shut out teaches elsewhere")
+	}
+	for room, want := range map[string]string{"core": "实验小学", "core/录播室": "实验小学 录播室", "三河小学": "三河小学", "三河小学/三(2)班": "三河小学 三(2)班"} {
+		if got := d.roomName(room); got != want {
+			t.Errorf("%s is called %q, want %q", room, got, want)
+		}
+	}
+}
+
+// What pages are told of the uplink is how it is, whatever was said of it before: a second join of the same parent leaves it up.
+func TestUplinkState(t *testing.T) {
+	var u uplinkState
+	up := map[string]bool{}
+	is := func(id string) bool { return up[id] }
+	if u.event(is) != nil {
+		t.Error("a root has an uplink")
+	}
+	u.set("core")
+	if e := u.event(is); e == nil || e.Up {
+		t.Errorf("at first %+v", e)
+	}
+	up["core"] = true
+	e := u.event(is)
+	if !e.Up || e.Since == 0 {
+		t.Errorf("up: %+v", e)
+	}
+	u.set("core")
+	if again := u.event(is); *again != *e {
+		t.Errorf("joined again: %+v, was %+v", again, e)
+	}
+	if u.set("county"); u.event(is).Up {
+		t.Error("another parent's link")
+	}
+	if u.set(""); u.event(is) != nil {
+		t.Error("no parent any more")
+	}
+}
