@@ -20,7 +20,10 @@ type TapConfig struct {
 	Key     track.Key // with its origin
 	Size    Size
 	Passive bool       // takes what flows for others and wants nothing itself, unless nobody wants anything for 3 s: then the middle layer
+	Never   bool       // with Passive: wants nothing even then
 	Down    track.Down // called from the relay's goroutine; packets as the origin numbered them
+	// OnLayer is called just before the first packet of a layer, from the relay's goroutine; must not block. May be nil.
+	OnLayer func(track.Layer)
 }
 
 // Tap is a subscriber without a connection. It begins at a keyframe, with all that is cached from it on, and changes layers at keyframes only.
@@ -142,7 +145,7 @@ func (t *tap) notice(now packet.Time) {
 		t.idle, t.wants = 0, false
 	case t.idle == 0:
 		t.idle = now
-	case now.Sub(t.idle) >= passiveAfter:
+	case now.Sub(t.idle) >= passiveAfter && !t.cfg.Never:
 		t.wants = true
 	}
 }
@@ -202,6 +205,9 @@ func (t *tap) fromPast(u *upTrack) bool {
 func (t *tap) begin(u *upTrack, b *packet.Buffer) {
 	t.current, t.target, t.askedAt = u, nil, 0
 	t.first, t.gen = b.Seq, b.Gen
+	if t.cfg.OnLayer != nil {
+		t.cfg.OnLayer(u.layer)
+	}
 }
 
 // offer gives the tap a packet that has just come in.

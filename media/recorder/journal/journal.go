@@ -76,7 +76,8 @@ type Info struct {
 	Names    map[string]string `json:"names,omitempty"`  // campus id → name
 	Start    time.Time         `json:"start,omitzero"`   // as planned
 	End      time.Time         `json:"end,omitzero"`
-	Created  time.Time         `json:"created,omitzero"`
+	Created  time.Time         `json:"created,omitzero"` // the journal
+	Planned  time.Time         `json:"planned,omitzero"` // when the lesson itself was made: tells two lessons of one id apart
 	Mode     string            `json:"mode"`
 	Scope    string            `json:"scope"`
 }
@@ -122,7 +123,7 @@ type ErasedRange struct {
 	Source string        `json:"source,omitempty"`
 }
 
-// Keys gives and erases the keys of sources. origin and source "" name the lesson's own key. Implementations serve several goroutines.
+// Keys gives and erases the keys of sources; lesson is the name of the journal's folder. origin and source "" name the lesson's own key. Implementations serve several goroutines.
 type Keys interface {
 	// Seal is the key to write with; it is made, and on disk, when there was none. ErrErased when it was erased before.
 	Seal(lesson, origin, source string) (key []byte, err error)
@@ -142,6 +143,7 @@ type Options struct {
 	Wall    func() time.Time
 	Media   func() packet.Time               // a clock that only runs on, default packet.Now
 	Boot    func() ([16]byte, time.Duration) // start of the machine and the time since, default from the system
+	Begin   packet.Time                      // of Create: the moment that is journal time 0, default now
 	Disk    Disk                             // default the system's
 }
 

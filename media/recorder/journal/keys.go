@@ -23,7 +23,8 @@ const (
 	halfExt  = ".half"
 )
 
-var safeName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
+// safeName is a lesson id, or what is made of one to name a second journal of the lesson.
+var safeName = regexp.MustCompile(`^[a-z0-9-]{1,64}(\.[a-z]{1,16})?$`)
 
 // KeyDir keeps keys in a folder, a file for each lesson, as the README says. It serves several goroutines; one process at a time.
 type KeyDir struct {

@@ -61,6 +61,7 @@ func (w *Writer) recover() error {
 	w.info, w.zero, w.number = v.info, v.parts[0].header.zero, numbers[len(numbers)-1]
 	for _, p := range v.parts {
 		w.lastID = max(w.lastID, p.header.tracks)
+		w.past = append(w.past, sealed{p.number, p.idx.Last})
 	}
 	for _, t := range v.tracks {
 		w.tracks = append(w.tracks, t)

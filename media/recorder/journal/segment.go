@@ -56,7 +56,7 @@ func begin(disk Disk, keys Keys, dir string, info Info, h header, room int64) (*
 		return nil, err
 	}
 	s := &segment{
-		disk: disk, keys: keys, lesson: info.Lesson, header: h, room: room,
+		disk: disk, keys: keys, lesson: filepath.Base(dir), header: h, room: room,
 		path:    filepath.Join(dir, segmentName(h.number)),
 		sealers: map[keyName]cipher.AEAD{}, named: map[uint16]Track{},
 	}

@@ -28,6 +28,7 @@ type Writer struct {
 	booted packet.Time // when that was by the media clock
 	number uint32      // of the newest segment
 	seg    *segment    // nil between segments
+	past   []sealed    // segments before seg, the oldest first
 	size   int64       // of the segment before, a guess for the next
 
 	tracks []Track
@@ -116,7 +117,11 @@ func Create(dir string, info Info, keys Keys, o Options) (*Writer, error) {
 		if info.Created.IsZero() {
 			info.Created = o.Wall().Round(0)
 		}
-		w.info, w.zero, w.base = info, info.Created.UnixNano(), o.Media()
+		w.info, w.base = info, o.Media()
+		if o.Begin != 0 {
+			w.base = min(o.Begin, w.base)
+		}
+		w.zero = info.Created.UnixNano() - int64(o.Media().Sub(w.base))
 		w.seg, err = w.begin(0)
 	}
 	if err != nil {
@@ -451,6 +456,7 @@ func (w *Writer) giveUp() {
 		return
 	}
 	w.seg.abandon()
+	w.past = append(w.past, sealed{w.seg.header.number, w.seg.idx.Last})
 	w.seg = nil
 	w.size = 0 // room is perhaps what is missing
 	w.stats.Faults++
@@ -464,8 +470,32 @@ func (w *Writer) rotate() error {
 		return err
 	}
 	w.stats.Bytes += s.size - s.kept
+	w.past = append(w.past, sealed{s.header.number, s.idx.Last})
 	w.size, w.seg = s.size, nil
 	return nil
+}
+
+// sealed is a segment that is not written any more.
+type sealed struct {
+	number uint32
+	last   time.Duration
+}
+
+// Forget removes the segments that hold nothing at or after a journal time: a journal that rolls.
+func (w *Writer) Forget(before time.Duration) error {
+	n := 0
+	for n < len(w.past) && w.past[n].last < before {
+		err := os.Remove(filepath.Join(w.dir, segmentName(w.past[n].number)))
+		if err != nil && !os.IsNotExist(err) {
+			return fmt.Errorf("forget segment: %w", err)
+		}
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	w.past = w.past[n:]
+	return syncDir(w.dir)
 }
 
 // Close writes what waits, seals the segment and lets go of the journal. Closing twice is harmless.
