@@ -1,0 +1,289 @@
+package mux
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"tongke/media/codec"
+	"tongke/media/recorder/journal"
+	"tongke/media/track"
+)
+
+var (
+	// ErrNoStream means that the recording has no such stream, or no such fragment.
+	ErrNoStream = errors.New("no such stream")
+	// ErrGone means that what the index speaks of is not in the journal any more: it was erased, or a rolling journal let it go.
+	ErrGone = errors.New("no longer in the journal")
+)
+
+// Movie is a recording as players see it: streams of fragments on one timeline, which is the journal's. It serves several goroutines.
+type Movie struct {
+	reader *journal.Reader
+
+	mu      sync.RWMutex
+	streams []*stream
+	grower  *indexer      // of a movie that may still grow; nil: the index was read from its file
+	scanned time.Duration // arrival up to which the grower knows the journal
+	whole   bool          // finished: the recording had ended
+	stamp   stamp         // of the journal that is indexed
+}
+
+// Stream is one source of the lesson: "teacher", "board", "voice" (the teaching room's), and for each other room "pupils:<campus>" and
+// "voice:<campus>", with "/<room>" behind it where a campus has several.
+type Stream struct {
+	Name      string
+	Source    string // track.Voice, Teacher, Board, Pupils
+	Campus    string
+	Room      string
+	Kind      track.Kind
+	Codec     codec.Codec
+	MIME      string // for MediaSource.addSourceBuffer
+	Width     int    // of the first picture; the size may change
+	Height    int
+	Fragments []Fragment // without holes: each begins where the one before ends
+	Gaps      []Gap
+}
+
+// Fragment is some seconds of a stream. One of pictures begins with a keyframe.
+type Fragment struct {
+	At, Duration time.Duration // on the journal's timeline
+	Bytes        int           // as Movie.Fragment gives it
+	Gap          bool          // of pictures: the last one stands over a gap; of sound: nothing but silence that stands for what is not there
+}
+
+// Gap is a range in which a stream lacks something.
+type Gap struct {
+	From, To time.Duration
+	Why      string
+}
+
+// Why there is a gap: a cause of the journal's own (journal.CauseRestart, …), or one of these.
+const (
+	WhyLost    = "lost"    // packets never came
+	WhyStopped = "stopped" // the source was off, or began anew
+	WhyErased  = "erased"  // taken out on purpose
+)
+
+// Index gives the movie of a journal. It is read from the index beside the journal if that fits, else made by reading the journal once, and kept there when the
+// recording is complete. A journal without media is a movie without streams.
+func Index(r *journal.Reader) (*Movie, error) {
+	m := &Movie{reader: r}
+	s, err := stampOf(r)
+	if err != nil {
+		return nil, fmt.Errorf("index %s: %w", r.Dir(), err)
+	}
+	m.stamp = s
+	if streams, ok := load(r.Dir(), s); ok {
+		m.streams, m.whole, m.scanned = streams, true, r.Duration()
+		return m, nil
+	}
+	if err := m.scan(); err != nil {
+		return nil, fmt.Errorf("index %s: %w", r.Dir(), err)
+	}
+	return m, nil
+}
+
+// Update sees what the writer has stored since, and ends the movie when the recording has ended. Fragments that were given before stay as
+// they are, unless parts of the journal were erased: then the movie is made anew.
+func (m *Movie) Update() error {
+	if err := m.reader.Refresh(); err != nil {
+		return fmt.Errorf("update: %w", err)
+	}
+	s, err := stampOf(m.reader)
+	if err != nil {
+		return fmt.Errorf("update: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s == m.stamp && (m.whole || m.reader.Live()) && m.scanned >= m.reader.Duration() {
+		return nil
+	}
+	grown := m.grower != nil && !m.whole && s.erased == m.stamp.erased
+	m.stamp = s
+	if !grown {
+		m.streams, m.grower, m.scanned, m.whole = nil, nil, 0, false
+		if streams, ok := load(m.reader.Dir(), s); ok {
+			m.streams, m.whole, m.scanned = streams, true, m.reader.Duration()
+			return nil
+		}
+	}
+	if err := m.scan(); err != nil {
+		return fmt.Errorf("update: %w", err)
+	}
+	return nil
+}
+
+// scan reads what the journal has beyond scanned.
+func (m *Movie) scan() error {
+	r := m.reader
+	live := r.Live()
+	if m.grower == nil {
+		m.grower = newIndexer(r.Info())
+	}
+	end := r.Duration()
+	err := r.Packets(m.scanned, end+1, nil, func(t journal.Track, p journal.Packet) error {
+		m.grower.packet(t, p)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	m.scanned = end
+	if !live {
+		m.grower.finish()
+		m.whole = true
+	}
+	m.streams = m.grower.streams
+	m.choose()
+	if m.whole {
+		m.grower = nil
+		for _, s := range m.streams {
+			s.layout = layout{}
+		}
+		// A full disk is no reason to refuse playing: without the file it is made anew the next time.
+		_ = save(r.Dir(), m.stamp, m.streams)
+	}
+	return nil
+}
+
+// choose decides once for each stream what its fragments are: sound goes with the pictures of the lesson.
+func (m *Movie) choose() {
+	webm := false
+	for _, s := range m.streams {
+		if s.codec.Video() {
+			webm = s.codec == codec.VP8
+			break
+		}
+	}
+	for _, s := range m.streams {
+		if !s.chosen && len(s.fragments) > 0 {
+			s.chosen, s.webm = true, s.codec == codec.VP8 || !s.codec.Video() && webm
+		}
+		s.measure()
+	}
+}
+
+// Whole reports whether the recording has ended and all of it is indexed.
+func (m *Movie) Whole() bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.whole
+}
+
+// Duration is where the last fragment ends.
+func (m *Movie) Duration() time.Duration {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var d time.Duration
+	for _, s := range m.streams {
+		if n := len(s.fragments); n > 0 {
+			f := &s.fragments[n-1]
+			d = max(d, span(f.at+f.duration, s.scale()))
+		}
+	}
+	return d
+}
+
+// Streams are the streams that have fragments: teacher and board first, then the teaching room's voice, then the others as they appeared.
+func (m *Movie) Streams() []Stream {
+	events := m.reader.Events()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var out []Stream
+	for _, s := range m.streams {
+		if len(s.fragments) == 0 {
+			continue
+		}
+		out = append(out, s.public(events))
+	}
+	slices.SortStableFunc(out, func(a, b Stream) int { return rank(a) - rank(b) })
+	return out
+}
+
+func rank(s Stream) int {
+	first := []string{track.Teacher, track.Board, track.Voice}
+	if i := slices.Index(first, s.Name); i >= 0 {
+		return i
+	}
+	return len(first)
+}
+
+func (s *stream) public(events []journal.Event) Stream {
+	out := Stream{
+		Name: s.name, Source: s.source, Campus: s.campus, Room: s.room, Kind: track.Audio, Codec: s.codec, MIME: s.mime(),
+		Width: s.parameters.Width, Height: s.parameters.Height, Fragments: make([]Fragment, len(s.fragments)),
+	}
+	if s.codec.Video() {
+		out.Kind = track.Video
+	}
+	for i := range s.fragments {
+		f := &s.fragments[i]
+		at := span(f.at, s.scale())
+		out.Fragments[i] = Fragment{At: at, Duration: span(f.at+f.duration, s.scale()) - at, Bytes: f.size, Gap: f.gap}
+	}
+	for _, g := range s.gaps {
+		out.Gaps = append(out.Gaps, Gap{g.from, g.to, g.why(events)})
+	}
+	return out
+}
+
+// why looks for what the journal says of that time.
+func (g gap) why(events []journal.Event) string {
+	for _, e := range events {
+		if e.Name != journal.EventGap {
+			continue
+		}
+		d, err := time.ParseDuration(e.Detail["for"])
+		if err == nil && e.At < g.to && e.At+d > g.from {
+			return e.Detail["cause"]
+		}
+	}
+	if g.lost {
+		return WhyLost
+	}
+	return WhyStopped
+}
+
+// stream is called with mu held.
+func (m *Movie) stream(name string) *stream {
+	for _, s := range m.streams {
+		if s.name == name && len(s.fragments) > 0 {
+			return s
+		}
+	}
+	return nil
+}
+
+// Init is the initialisation segment of a stream.
+func (m *Movie) Init(stream string) ([]byte, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	s := m.stream(stream)
+	if s == nil {
+		return nil, ErrNoStream
+	}
+	return s.initial(), nil
+}
+
+// Fragment makes fragment n of a stream, reading only its part of the journal.
+func (m *Movie) Fragment(stream string, n int) ([]byte, error) {
+	m.mu.RLock()
+	s := m.stream(stream)
+	if s == nil || n < 0 || n >= len(s.fragments) {
+		m.mu.RUnlock()
+		return nil, ErrNoStream
+	}
+	f := s.fragments[n]
+	m.mu.RUnlock()
+	samples, data, err := read(m.reader, s.codec, &f)
+	if err != nil {
+		return nil, fmt.Errorf("fragment %d of %s: %w", n, stream, err)
+	}
+	if s.webm {
+		return s.clusters(&f, samples, data), nil
+	}
+	return s.movieFragment(n+1, &f, samples, data), nil
+}

@@ -1,0 +1,220 @@
+package mux
+
+import (
+	"time"
+
+	"tongke/media/codec"
+	"tongke/media/recorder/journal"
+)
+
+const (
+	fragmentLeast = 1900 * time.Millisecond // a keyframe this far from the last cut begins a fragment
+	soundFragment = 4 * time.Second
+	fillerMost    = 60 * time.Second // longest fragment of nothing but silence
+
+	pictureGap = 250 * time.Millisecond // shorter ones are not worth a name
+	soundGap   = 200 * time.Millisecond
+
+	idleTrack = 2 * time.Second         // a track that rests so long may be followed by another of the stream
+	newTrack  = time.Second             // and one that did is a new beginning
+	squeeze   = pictureScale / 1000 / 2 // ticks between pictures that ought to be earlier than the one before
+)
+
+// stream is one source of the lesson through all restarts and layers of its publisher, laid out on the journal's timeline.
+type stream struct {
+	name, source, campus, room string
+	codec                      codec.Codec
+	webm, chosen               bool // fragments are WebM, else MP4; and that is decided
+	parameters                 parameters
+	fragments                  []fragment
+	gaps                       []gap
+
+	layout layout
+}
+
+// fragment is some seconds of a stream: one track's frames and fillers. A fragment of pictures begins with a keyframe.
+type fragment struct {
+	at, duration int64 // ticks
+	count, bytes int   // of samples
+	size         int   // of the fragment as it is served
+	gap          bool
+	track        uint16
+	from, to     time.Duration // arrival of its packets
+	table        []byte        // its samples
+}
+
+// gap is a range in which something is missing.
+type gap struct {
+	from, to time.Duration
+	lost     bool // numbers are missing; else the source was begun anew
+}
+
+// layout is the working state of a stream that is being indexed.
+type layout struct {
+	teaching bool    // of the teaching room, wherever that is
+	feeds    []*feed // its tracks
+
+	active uint16 // track that gives the frames
+	begun  bool
+	newest map[uint16]time.Duration // time of each track's newest frame
+	lastAt time.Duration            // of the newest frame accepted
+	frame  int64                    // ticks that the picture before lasted
+
+	end     int64 // ticks: where the next sample begins; of pictures, where the last one began
+	heard   int64 // where the last real sound ended
+	toc     byte  // of the last packet
+	average int   // bytes a packet
+
+	open    bool
+	cut     fragment
+	w       sampleWriter
+	pending []sample // pictures of the open fragment
+	starts  []int64  // and where they begin
+}
+
+func (s *stream) scale() int64 {
+	if s.codec.Video() {
+		return pictureScale
+	}
+	return soundScale
+}
+
+// accept takes the frames of all tracks of the stream, in order of time. Of several tracks one is active: another takes over at a keyframe when
+// it begins, or when the active one is silent.
+func (s *stream) accept(t journal.Track, f frame) {
+	l := &s.layout
+	if l.newest == nil {
+		l.newest = map[uint16]time.Duration{}
+	}
+	before, known := l.newest[t.ID]
+	l.newest[t.ID] = f.at
+	switched := !l.begun || t.ID != l.active
+	if switched {
+		fresh := !known || f.at-before >= newTrack
+		if !f.key || l.begun && !fresh && f.at-l.lastAt < idleTrack {
+			return
+		}
+		if f.parameters.Width == 0 && s.codec.Video() {
+			return // nothing can be said about it before it is decoded
+		}
+	}
+	l.active = t.ID
+	if s.codec.Video() {
+		s.picture(f, switched)
+	} else {
+		s.sound(f, switched)
+	}
+	l.begun = true
+	l.lastAt = f.at
+}
+
+// close ends the open fragment.
+func (s *stream) close() {
+	l := &s.layout
+	if !l.open {
+		return
+	}
+	l.open = false
+	l.cut.table = l.w.table
+	s.fragments = append(s.fragments, l.cut)
+	l.w, l.cut = sampleWriter{}, fragment{}
+}
+
+// begin opens a fragment.
+func (s *stream) begin(at int64, f *frame) {
+	l := &s.layout
+	l.open = true
+	l.cut = fragment{at: at, track: l.active}
+	if f != nil {
+		l.cut.from, l.cut.to = f.from, f.to
+	}
+	l.w = sampleWriter{}
+}
+
+// add puts a sample, or many alike, into the open fragment.
+func (s *stream) add(m sample, count int) {
+	l := &s.layout
+	l.w.add(m, count)
+	l.cut.count += count
+	l.cut.bytes += count * m.size
+	l.cut.duration += int64(count) * int64(m.duration)
+}
+
+// picture places a picture. It lasts until the next one, over gaps too: the last good picture stands.
+func (s *stream) picture(f frame, switched bool) {
+	l := &s.layout
+	at := ticks(f.at, pictureScale)
+	if !l.begun {
+		at = max(at, 0)
+		s.parameters = f.parameters
+		s.begin(at, &f)
+		s.pend(f, at)
+		return
+	}
+	if switched {
+		for n := len(l.starts); n > 1 && l.starts[n-1] >= at; n-- { // the new track takes over from its beginning
+			l.starts, l.pending = l.starts[:n-1], l.pending[:n-1]
+			l.end = l.starts[n-2]
+		}
+	}
+	at = max(at, l.end+squeeze)
+	passed := span(at-l.end, pictureScale)
+	missing := (f.lost || switched) && passed >= pictureGap
+	if missing {
+		s.gaps = append(s.gaps, gap{span(l.end+l.frame, pictureScale), span(at, pictureScale), f.lost && !switched})
+	}
+	if !missing {
+		l.frame = at - l.end
+	}
+	long := span(at-l.cut.at, pictureScale) >= fragmentLeast
+	if f.key && (long || missing || switched) {
+		l.cut.gap = missing
+		s.flush(at)
+		s.begin(at, &f)
+	}
+	s.pend(f, at)
+}
+
+// pend adds a picture whose duration is not known yet.
+func (s *stream) pend(f frame, at int64) {
+	l := &s.layout
+	l.cut.from, l.cut.to = min(l.cut.from, f.from), max(l.cut.to, f.to)
+	l.pending = append(l.pending, sample{seq: f.seq, packets: f.packets, size: f.size, key: f.key})
+	l.starts = append(l.starts, at)
+	l.end = at
+}
+
+// flush ends the open fragment of pictures: the last one lasts until end.
+func (s *stream) flush(end int64) {
+	l := &s.layout
+	for i, p := range l.pending {
+		next := end
+		if i+1 < len(l.starts) {
+			next = l.starts[i+1]
+		}
+		p.duration = uint32(min(next-l.starts[i], 1<<31))
+		s.add(p, 1)
+	}
+	l.pending, l.starts = l.pending[:0], l.starts[:0]
+	s.close()
+}
+
+// finish ends the stream at the recording's end. A picture then lasts as long as the one before it.
+func (s *stream) finish(end time.Duration) {
+	l := &s.layout
+	if !l.begun {
+		return
+	}
+	if s.codec.Video() {
+		last := l.frame
+		if last <= 0 || last > pictureScale {
+			last = pictureScale / 30
+		}
+		if l.open {
+			s.flush(l.end + last)
+		}
+		return
+	}
+	s.fill(ticks(end, soundScale)-l.end, false)
+	s.close()
+}
