@@ -1,0 +1,139 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tongke/device/probe"
+)
+
+func cameraUnplugged(in *Input) ([]any, string, bool) {
+	return nil, "", in.classroom() && len(in.Machine.Cameras) == 0
+}
+
+func cameraBlack(in *Input) ([]any, string, bool) {
+	return nil, tellCameras(in), in.Facts.Picture == No
+}
+
+// cameraSlow: 12 Mb/s of USB 1.1 carry no picture worth the name; a camera gets them behind an old hub or by a broken wire.
+func cameraSlow(in *Input) ([]any, string, bool) {
+	for _, c := range in.Machine.Cameras {
+		if c.USBMbps > 0 && c.USBMbps < 480 {
+			return nil, fmt.Sprintf("%s at port %s with %g Mb/s", c.Name, c.Port, c.USBMbps), true
+		}
+	}
+	return nil, "", false
+}
+
+func microphoneMissing(in *Input) ([]any, string, bool) {
+	return nil, "", in.classroom() && len(in.Machine.Sound.Microphones()) == 0
+}
+
+// microphoneOff: every microphone whose volume is known lets nothing through. Boosts are amplifiers behind the volume.
+func microphoneOff(in *Input) ([]any, string, bool) {
+	if in.Facts.MicrophoneHeard == Yes || !in.classroom() {
+		return nil, "", false
+	}
+	return allAtZero(in.Machine.Sound.Microphones(), func(c probe.Control) bool { return c.Capture && !strings.Contains(c.Name, "Boost") })
+}
+
+func microphoneSilent(in *Input) ([]any, string, bool) {
+	return nil, tellMicrophones(in), in.Facts.MicrophoneHeard == No
+}
+
+// The volumes that everything passes, in the order in which a card has one of them. A card's others may rest at zero, such as
+// headphones.
+var mainVolumes = []string{"Master", "PCM", "DAC", "Digital", "Speaker", "Front", "Line Out", "Headset", "Headphone"}
+
+// soundOff: every card that has a volume plays nothing. Sockets of HDMI have switches only, and the screen its own volume.
+func soundOff(in *Input) ([]any, string, bool) {
+	if in.Facts.SpeakerHeard == Yes || !in.classroom() {
+		return nil, "", false
+	}
+	cards := in.Machine.Sound.Speakers()
+	for i, c := range cards {
+		cards[i].Controls = nil
+		for _, name := range mainVolumes {
+			at := slices.IndexFunc(c.Controls, func(k probe.Control) bool { return !k.Capture && k.Name == name && k.Max > k.Min })
+			if at >= 0 {
+				cards[i].Controls = []probe.Control{c.Controls[at]}
+				break
+			}
+		}
+	}
+	return allAtZero(cards, func(probe.Control) bool { return true })
+}
+
+// allAtZero reports whether some card has a control of the wanted kind, and all such controls of all cards are at zero.
+func allAtZero(cards []probe.Card, wanted func(probe.Control) bool) ([]any, string, bool) {
+	var zero []string
+	for _, c := range cards {
+		for _, k := range c.Controls {
+			if !wanted(k) {
+				continue
+			}
+			if !k.Zero() {
+				return nil, "", false
+			}
+			zero = append(zero, c.Name+": "+k.Name)
+		}
+	}
+	return nil, strings.Join(zero, ", "), len(zero) > 0
+}
+
+func noSpeaker(in *Input) ([]any, string, bool) {
+	return nil, "", in.classroom() && len(in.Machine.Sound.Speakers()) == 0
+}
+
+func screenSilent(in *Input) ([]any, string, bool) {
+	return nil, tellSpeakers(in), in.Facts.SpeakerHeard == No
+}
+
+func noDisplay(in *Input) ([]any, string, bool) {
+	return nil, "", in.classroom() && !slices.ContainsFunc(in.Machine.Displays, func(d probe.Display) bool { return d.Connected })
+}
+
+func screenElsewhere(in *Input) ([]any, string, bool) {
+	return nil, tellScreen(in), in.Facts.ScreenSeen == No
+}
+
+func tellCameras(in *Input) string {
+	var out []string
+	for _, c := range in.Machine.Cameras {
+		s := c.Name
+		if w, h := c.Largest(15); w > 0 {
+			s += fmt.Sprintf(" %d×%d", w, h)
+		}
+		if c.H264 {
+			s += " H264"
+		}
+		if c.Port != "" {
+			s += " at " + c.Port
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, ", ")
+}
+
+func tellMicrophones(in *Input) string { return cardNames(in.Machine.Sound.Microphones()) }
+
+func tellSpeakers(in *Input) string { return cardNames(in.Machine.Sound.Speakers()) }
+
+func cardNames(cards []probe.Card) string {
+	var out []string
+	for _, c := range cards {
+		out = append(out, c.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+func tellScreen(in *Input) string {
+	var out []string
+	for _, d := range in.Machine.Displays {
+		if d.Connected {
+			out = append(out, strings.Join(strings.Fields(fmt.Sprintf("%s %s %d×%d", d.Name, d.Screen, d.Width, d.Height)), " "))
+		}
+	}
+	return strings.Join(out, ", ")
+}
