@@ -398,8 +398,11 @@ func TestResumeKeepsMedia(t *testing.T) {
 }
 
 func TestWhoMayPublish(t *testing.T) {
-	b := newBox(t, coreID, "core", newRelay(t))
+	r := newRelay(t)
+	b, north := newBox(t, coreID, "core", r), newBox(t, aID, "north", r)
+	link(t, b, north)
 	b.create("l")
+	eventually(t, "the lesson is known", func() bool { _, ok := north.registry.Open("l"); return ok })
 	up := func(source string) protocol.MediaUp {
 		pc := newPC(t)
 		kind := webrtc.RTPCodecTypeVideo
@@ -414,9 +417,10 @@ func TestWhoMayPublish(t *testing.T) {
 	teacher := connect(t, b.public, bearer(b.token("l", auth.Teacher, ""))).hello(teach("l"))
 	remote := connect(t, b.public, bearer(b.token("l", auth.Teacher, ""))).hello(protocol.Hello{Page: "teach", Lesson: "l", Remote: true})
 	master := connect(t, b.local, nil).hello(class("l"))
-	room := connect(t, b.public, bearer(b.token("l", auth.Classroom, "north/1"))).hello(class("l"))
-	other := connect(t, b.public, bearer(b.token("l", auth.Classroom, "north/2"))).hello(class("l"))
-	for _, p := range []*page{teacher, remote, master, room, other} {
+	room := connect(t, north.public, bearer(north.token("l", auth.Classroom, "north/1"))).hello(class("l"))
+	other := connect(t, north.public, bearer(north.token("l", auth.Classroom, "north/2"))).hello(class("l"))
+	guest := connect(t, b.public, bearer(b.token("l", auth.Classroom, "east"))).hello(class("l"))
+	for _, p := range []*page{teacher, remote, master, room, other, guest} {
 		p.phase(protocol.Waiting)
 	}
 	for _, tt := range []struct {
@@ -429,6 +433,7 @@ func TestWhoMayPublish(t *testing.T) {
 		{"a room's board", room, up(track.Board), protocol.Forbidden},
 		{"a room as the teacher", room, up(track.Teacher), protocol.Forbidden},
 		{"another room behind the same box", other, up(track.Pupils), protocol.Full},
+		{"a room without a box, at the box where the lesson is taught", guest, up(track.Voice), protocol.Full},
 		{"the screen in the master classroom", master, up(track.Pupils), protocol.Forbidden},
 		{"the teacher's telephone", remote, up(track.Voice), protocol.Forbidden},
 		{"the teacher", teacher, up(track.Teacher), ""},

@@ -57,6 +57,8 @@ func (s *Session) mayPublish(tracks []protocol.Track) error {
 		return protocol.Errorf(protocol.NotYours, "another page teaches")
 	case s.role == auth.Classroom && s.inMaster():
 		return protocol.Errorf(protocol.Forbidden, "the screen of the master classroom sends nothing")
+	case s.role == auth.Classroom && s.state != nil && taughtAt(s.state) == s.srv.cfg.Box:
+		return protocol.Errorf(protocol.Full, "this box sends for the room where the lesson is taught")
 	}
 	seen := map[string]bool{}
 	for _, t := range tracks {
@@ -69,6 +71,14 @@ func (s *Session) mayPublish(tracks []protocol.Track) error {
 		seen[t.Source] = true
 	}
 	return nil
+}
+
+// taughtAt is the box whose sources are the teacher's.
+func taughtAt(st *protocol.State) string {
+	if st.Lead != nil && st.Lead.Box != "" {
+		return st.Lead.Box
+	}
+	return st.OwnerBox
 }
 
 // mediaUp answers what the page offers to send, the first time or again.
@@ -334,12 +344,16 @@ func (s *Session) gate(before *protocol.State) {
 	}
 }
 
-// claim reserves a source of this box for one room: two rooms behind one box would be taken for one another.
+// claim reserves a source of this box for one room: sources are known by their box, so two rooms behind one would be taken for one another.
+// The page that teaches takes the place of a room that attended until now.
 func (s *Server) claim(k track.Key, one *Session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.claims[k]; old != nil && old != one && old.room != one.room {
-		return false
+		if one.role != auth.Teacher {
+			return false
+		}
+		old.post(old.dropUp)
 	}
 	s.claims[k] = one
 	return true
