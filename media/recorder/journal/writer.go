@@ -513,3 +513,6 @@ func (w *Writer) Close() error {
 	w.closed = true
 	return errors.Join(err, w.lock.Close())
 }
+
+// Full reports whether an error of the disk means that it has no room.
+func Full(err error) bool { return full(err) }
