@@ -82,6 +82,8 @@ async function enter() {
 		tell(say(words, "home.error.unreachable"));
 	}
 	by("signin").hidden = me !== null;
+	by("films").hidden = me?.role === "technician"; // who looks after boxes watches nobody
+	by("films").setAttribute("href", link("/library"));
 	by("who").hidden = me === null;
 	by("person").textContent = me === null ? "" : `${me.user} · ${say(words, `home.role.${me.role}`)}`;
 	if (me === null) {
