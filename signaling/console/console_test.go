@@ -56,6 +56,8 @@ func TestPages(t *testing.T) {
 		{"GET", "/class/a/b", 404, ""},
 		{"GET", "/assist", 200, "text/html; charset=utf-8"},
 		{"GET", "/assist/x", 404, ""},
+		{"GET", "/library", 200, "text/html; charset=utf-8"},
+		{"GET", "/library/music-3", 404, ""},
 		{"GET", "/console/class.html", 404, ""},
 		{"GET", "/console/console.go", 404, ""},
 		{"GET", "/console/", 404, ""},

@@ -1,0 +1,97 @@
+// /library: the recordings of this box, and /library#<lesson>: one of them.
+
+import { ask, by, fill } from "./home-dom.js";
+import { Desk } from "./library-desk.js";
+import { menu, why } from "./library-dialogs.js";
+import { disk, home, shelf } from "./library-list.js";
+import { language, load, say } from "./text.js";
+
+/** @typedef {import("./text.js").Words} Words */
+
+const again = 10000; // ms between two looks at the shelf
+
+/** @type {Words} */
+let words = {};
+/** @type {Desk | null} */
+let desk = null;
+let asked = 0; // counts what was opened: a late answer is of no use
+
+async function main() {
+	words = await load();
+	fill(words, document);
+	for (const e of document.querySelectorAll("[data-hint]")) {
+		e.setAttribute("placeholder", say(words, e.getAttribute("data-hint") ?? ""));
+	}
+	const other = /** @type {HTMLAnchorElement} */ (by("language"));
+	other.textContent = say(words, "home.language");
+	other.lang = language === "en" ? "zh-CN" : "en";
+	const address = () => (other.href = (language === "en" ? "/library?lang=zh" : "/library?lang=en") + location.hash);
+	address();
+	addEventListener("hashchange", address);
+	/** @type {HTMLAnchorElement} */ (by("home")).href = home();
+	await trade();
+	addEventListener("hashchange", () => void show(""));
+	await show("");
+	setInterval(() => void (document.hidden || desk !== null || list()), again);
+}
+
+/** A token in the address becomes a cookie and leaves the address. */
+async function trade() {
+	const token = new URLSearchParams(location.hash.slice(1)).get("token");
+	if (token === null) {
+		return;
+	}
+	await ask("POST", "/session", { token });
+	const me = await ask("GET", "/session");
+	history.replaceState(null, "", `${location.pathname}${location.search}${me.ok && me.data.lesson ? `#${me.data.lesson}` : ""}`);
+}
+
+/** Shows what the address names. @param {string} said what is told on the shelf */
+async function show(said) {
+	const turn = ++asked;
+	const [, id = "", begin = ""] = /^#([a-z0-9-]{1,40})(?:\/(live|start))?$/.exec(location.hash) ?? [];
+	desk?.close();
+	desk = null;
+	if (id === "") {
+		document.title = say(words, "library.title");
+		by("theatre").hidden = true;
+		by("shelf").hidden = false;
+		by("said").textContent = said;
+		await list();
+		void disk(words);
+		return;
+	}
+	const answer = await ask("GET", `/recordings/${id}`);
+	if (turn !== asked) {
+		return;
+	}
+	if (!answer.ok) {
+		const text = answer.status === 401 ? say(words, "library.error.sign-in-needed") : why(words, answer);
+		history.replaceState(null, "", location.pathname + location.search);
+		await show(text);
+		return;
+	}
+	by("shelf").hidden = true;
+	by("theatre").hidden = false;
+	by("jobs").replaceChildren();
+	const one = new Desk(words, answer.data, /** @type {"" | "live" | "start"} */ (begin));
+	desk = one;
+	const made = () => menu(one, { changed: made, gone });
+	made();
+	by("name").focus();
+}
+
+/** @param {string} text */
+function gone(text) {
+	history.replaceState(null, "", location.pathname + location.search);
+	void show(text);
+}
+
+async function list() {
+	const answer = await shelf(words);
+	if (!answer.ok) {
+		by("said").textContent = answer.status === 401 ? say(words, "library.error.sign-in-needed") : why(words, answer);
+	}
+}
+
+void main();
