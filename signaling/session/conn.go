@@ -17,7 +17,7 @@ const (
 	silentFor  = 12 * time.Second // without anything from the page: over
 	writeLimit = 5 * time.Second  // one message to the socket
 	maxQueue   = 256 << 10        // bytes that wait for a page
-	maxAfter   = 256              // frames that are read and dropped after the close frame
+	maxAfter   = 64               // frames that are read and dropped after the close frame
 	sendBuffer = 64 << 10         // in the kernel: what waits shall wait where it is counted
 )
 
@@ -114,7 +114,9 @@ func (c *conn) write() {
 		}
 		if closed {
 			if code != websocket.CloseAbnormalClosure {
-				lingers = time.Second
+				if lingers = time.Second; code == websocket.ClosePolicyViolation {
+					lingers /= 5 // who floods has had its moment
+				}
 				_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(time.Second))
 			}
 			return

@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -285,34 +286,46 @@ func TestHostileClients(t *testing.T) {
 	}
 }
 
-// A flooder is cut off within a second of its going on, and who sits beside it hardly notices.
+// Three phones flood with requests that are in order, as fast as sockets take them: each is cut off within a second, and who sits beside
+// them hardly notices.
 func TestFlooderHurtsNobodyElse(t *testing.T) {
 	b := newBox(t, coreID, "core", newRelay(t))
 	b.create("l")
 	calm := connect(t, b.local, nil).hello(class("l"))
 	calm.saw("a state", func() bool { return calm.state != nil })
-	flooder := connect(t, b.public, bearer(b.token("l", auth.Assistant, "north"))).hello(protocol.Hello{Page: "assist", Lesson: "l"})
-	go func() { // ends when it is cut off
-		frame := []byte(fmt.Sprintf(`{"type":"note.text","id":9,"text":"%s"}`, strings.Repeat("x", 8000)))
-		for flooder.ws.WriteMessage(websocket.TextMessage, frame) == nil {
-		}
-	}()
-	start := time.Now()
-	var worst time.Duration
-	for i := 0; ; i++ {
-		select {
-		case <-flooder.done:
-			t.Logf("cut off after %v; the slowest of %d answers beside it took %v", time.Since(start), i, worst)
-			if time.Since(start) > 4*time.Second || worst > 1500*time.Millisecond { // 0.8 ms on an idle machine; the race detector on a busy one is slow
-				t.Error("too late, or too slow")
+	cut := make(chan time.Duration, 3)
+	for range 3 {
+		flooder := connect(t, b.public, bearer(b.token("l", auth.Assistant, "north"))).hello(protocol.Hello{Page: "assist", Lesson: "l"})
+		go func() { // ends when it is cut off
+			start := time.Now()
+			for id := 10; ; id++ {
+				frame, _ := protocol.EncodeRequest(id, protocol.NoteText{Text: strings.Repeat("看", protocol.MaxText)})
+				if flooder.ws.WriteMessage(websocket.TextMessage, frame) != nil {
+					break
+				}
 			}
-			return
+			<-flooder.done
+			cut <- time.Since(start)
+		}()
+	}
+	var answers, cuts []time.Duration
+	for len(cuts) < 3 {
+		select {
+		case d := <-cut:
+			cuts = append(cuts, d)
+			continue
 		default:
 		}
 		at := time.Now()
-		calm.must(protocol.RoomVolume{Volume: i % 100}, nil)
-		worst = max(worst, time.Since(at))
+		calm.must(protocol.RoomVolume{Volume: len(answers) % 100}, nil)
+		answers = append(answers, time.Since(at))
 		time.Sleep(60 * time.Millisecond)
+	}
+	slices.Sort(answers)
+	slices.Sort(cuts)
+	t.Logf("cut off after %v; of %d answers beside them the middle one took %v, the slowest %v", cuts, len(answers), answers[len(answers)/2], answers[len(answers)-1])
+	if cuts[2] > 4*time.Second || answers[len(answers)-1] > 1500*time.Millisecond { // the race detector on a busy machine is slow
+		t.Error("too late, or too slow")
 	}
 }
 
