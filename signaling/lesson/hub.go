@@ -40,6 +40,8 @@ type HubConfig struct {
 	Registry *Registry
 	Log      *slog.Logger
 	Keep     bool // there is a recorder that can keep
+	// Kept says whether something of a lesson is really being kept here. It must not block. nil: never.
+	Kept func(lesson string) bool
 	// MayTeach says whether somebody at a child may teach a lesson that this box owns; the parent's side always may. It is called from the
 	// hub's goroutine. nil: nobody.
 	MayTeach func(lesson, box string) bool

@@ -106,6 +106,14 @@ func (l *Live) describe(rec Lesson) {
 	}
 }
 
+// Kept says whether something is really being kept.
+func (l *Live) Kept(kept bool) {
+	if s := &l.kept.State; s.Kept != kept && s.State != protocol.Ended {
+		s.Kept = kept
+		l.touch()
+	}
+}
+
 // touch counts a change.
 func (l *Live) touch() { l.kept.State.Rev++ }
 

@@ -110,6 +110,9 @@ func (v *view) tick(h *Hub, now time.Time) {
 	if v.live != nil && now.Sub(v.tickAt) >= levelEvery {
 		v.tickAt = now
 		v.live.Tick(now)
+		if h.cfg.Kept != nil {
+			v.live.Kept(h.cfg.Kept(v.id))
+		}
 		if now.Sub(v.expectAt) >= expectEvery {
 			v.expectAt = now
 			if v.live.abandoned(now) {

@@ -26,6 +26,15 @@ type (
 		Layout  string      `json:"layout"` // "" follows the lesson's
 		Volume  int         `json:"volume"` // 0…100
 		Code    string      `json:"code,omitempty"`
+
+		Recording *Recording `json:"recording,omitempty"` // nil: this box has no recorder
+	}
+	// Recording is what the box of the room really does with the lesson.
+	Recording struct {
+		Mode    string `json:"mode"`            // RecordOff, RecordBuffer, RecordKeep
+		Scope   string `json:"scope"`           // ScopeTeacherBoard, ScopePupils
+		Fault   string `json:"fault,omitempty"` // disk-full, disk-failed: nothing is kept although it should be
+		Seconds int    `json:"seconds"`         // on the disk; in steps of 10 while the lesson is on
 	}
 	// NextLesson is what the timetable has for the room.
 	NextLesson struct {

@@ -157,6 +157,13 @@ func (s *Session) showRoom(now time.Time) {
 	if s.role == auth.Classroom && e.State == protocol.RoomIn && cfg.Assist != nil && !s.inMaster() {
 		e.Assist = cfg.Assist(s.lesson, s.campus, s.classroom)
 	}
+	if cfg.Recording != nil && s.lesson != "" {
+		rec := cfg.Recording(s.lesson)
+		if e.State != protocol.RoomEnded {
+			rec.Seconds -= rec.Seconds % 10
+		}
+		e.Recording = &rec
+	}
 	if !reflect.DeepEqual(e, s.room0) {
 		s.room0 = e
 		s.tell(e)

@@ -80,7 +80,9 @@ type Config struct {
 	Uplink func() *protocol.Uplink                                 // nil: no parent, ever
 	Assist func(lesson, campus, classroom string) *protocol.Assist // how a phone comes into this room's lesson; nil: not at all
 	Help   func(lesson, room, code string)                         // calls the technician; nil: nobody
-	Log    *slog.Logger
+	// Recording is what this box does with a lesson. nil: it has no recorder.
+	Recording func(lesson string) protocol.Recording
+	Log       *slog.Logger
 }
 
 // Server owns all sessions of a box. Its methods may be called from any goroutine.
