@@ -134,6 +134,10 @@ type parameters struct {
 	Width, Height int
 }
 
+func (p parameters) equal(o parameters) bool {
+	return p.Width == o.Width && p.Height == o.Height && slices.Equal(p.SPS, o.SPS) && slices.Equal(p.PPS, o.PPS)
+}
+
 func h264Parameters(u *h264Unit) parameters {
 	info := codec.Inspect(codec.H264, u.sps)
 	return parameters{SPS: slices.Clone(u.sps), PPS: slices.Clone(u.pps), Width: info.Width, Height: info.Height}

@@ -138,21 +138,13 @@ func encodeIndex(streams []*stream) []byte {
 		for _, t := range []string{s.name, s.source, s.campus, s.room} {
 			b = appendBytes(b, []byte(t))
 		}
-		webm := byte(0)
-		if s.webm {
-			webm = 1
-		}
-		b = append(b, byte(s.codec), webm)
+		b = append(b, byte(s.codec), bit(s.webm)|bit(s.varied)<<1)
 		b = appendBytes(appendBytes(b, s.parameters.SPS), s.parameters.PPS)
 		b = binary.AppendUvarint(b, uint64(s.parameters.Width))
 		b = binary.AppendUvarint(b, uint64(s.parameters.Height))
 		b = binary.AppendUvarint(b, uint64(len(s.gaps)))
 		for _, g := range s.gaps {
-			lost := byte(0)
-			if g.lost {
-				lost = 1
-			}
-			b = append(appendVarint(appendVarint(b, int64(g.from)), int64(g.to)), lost)
+			b = append(appendVarint(appendVarint(b, int64(g.from)), int64(g.to)), bit(g.lost))
 		}
 		b = binary.AppendUvarint(b, uint64(len(s.fragments)))
 		for i := range s.fragments {
@@ -162,12 +154,15 @@ func encodeIndex(streams []*stream) []byte {
 	return b
 }
 
-func (f *fragment) append(b []byte) []byte {
-	gap := byte(0)
-	if f.gap {
-		gap = 1
+func bit(v bool) byte {
+	if v {
+		return 1
 	}
-	b = append(b, gap)
+	return 0
+}
+
+func (f *fragment) append(b []byte) []byte {
+	b = append(b, bit(f.gap))
 	for _, v := range []int64{f.at, f.duration, int64(f.count), int64(f.bytes), int64(f.size), int64(f.track), int64(f.from), int64(f.to - f.from)} {
 		b = appendVarint(b, v)
 	}
@@ -195,7 +190,9 @@ func decodeStreams(body []byte) ([]*stream, error) {
 		for _, t := range []*string{&s.name, &s.source, &s.campus, &s.room} {
 			*t = string(r.bytes())
 		}
-		s.codec, s.webm = codec.Codec(r.byte()), r.byte() == 1
+		s.codec = codec.Codec(r.byte())
+		flags := r.byte()
+		s.webm, s.varied = flags&1 != 0, flags&2 != 0
 		s.parameters = parameters{SPS: r.bytes(), PPS: r.bytes(), Width: int(r.uvarint() & 0xffff), Height: int(r.uvarint() & 0xffff)}
 		for n := r.uvarint(); n > 0 && !r.short; n-- {
 			s.gaps = append(s.gaps, gap{time.Duration(r.varint()), time.Duration(r.varint()), r.byte() == 1})

@@ -26,6 +26,7 @@ type stream struct {
 	codec                      codec.Codec
 	webm, chosen               bool // fragments are WebM, else MP4; and that is decided
 	parameters                 parameters
+	varied                     bool // later keyframes have other parameters
 	fragments                  []fragment
 	gaps                       []gap
 
@@ -165,6 +166,9 @@ func (s *stream) picture(f frame, switched bool) {
 	}
 	if !missing {
 		l.frame = at - l.end
+	}
+	if f.key && !f.parameters.equal(s.parameters) {
+		s.varied = true
 	}
 	long := span(at-l.cut.at, pictureScale) >= fragmentLeast
 	if f.key && (long || missing || switched) {

@@ -410,3 +410,11 @@ var (
 	boardTrack   = journal.Track{Origin: "box1", Campus: "hexin", Source: track.Board}
 	voiceTrack   = journal.Track{Origin: "box1", Campus: "hexin", Source: track.Voice}
 )
+
+// probe is what ffprobe says of a file's streams.
+func probe(t testing.TB, path string) string {
+	t.Helper()
+	out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "stream=codec_name,codec_tag_string,width,height,start_time,duration,nb_frames:format=start_time,duration", "-of", "compact", path).CombinedOutput()
+	must(t, err)
+	return "\n" + string(out)
+}

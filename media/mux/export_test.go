@@ -1,0 +1,58 @@
+package mux
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tongke/media/codec"
+)
+
+// export writes a file and checks that it is as long as was said.
+func export(t testing.TB, m *Movie, o ExportOptions) string {
+	t.Helper()
+	f, err := m.File(o)
+	must(t, err)
+	var b bytes.Buffer
+	must(t, f.Write(context.Background(), &b))
+	if int64(b.Len()) != f.Size {
+		t.Errorf("%s: %d bytes, said %d", o.Format, b.Len(), f.Size)
+	}
+	path := filepath.Join(t.TempDir(), "lesson"+f.Extension)
+	must(t, os.WriteFile(path, b.Bytes(), 0o600))
+	return path
+}
+
+func TestExport(t *testing.T) {
+	s := newStudio(t)
+	s.record(t, lesson(t, 20*time.Second)...)
+	m := index(t, s.end(t))
+	for _, o := range []ExportOptions{
+		{Format: MP4}, {Format: MP4, Streams: []string{"teacher"}}, {Format: MP4, Streams: []string{"board", "teacher", "voice"}},
+		{Format: MKV}, {Format: MKV, Streams: []string{"voice"}}, {Format: Sound},
+	} {
+		path := export(t, m, o)
+		clean(t, path)
+		t.Log(o.Format, o.Streams, probe(t, path))
+	}
+}
+
+func TestExportVP8(t *testing.T) {
+	s := newStudio(t)
+	makers := lesson(t, 20*time.Second)
+	makers[0].clip, makers[1].clip = encoded(t, codec.VP8, "320x180"), encoded(t, codec.VP8, "640x360")
+	s.record(t, makers...)
+	m := index(t, s.end(t))
+	for _, st := range m.Streams() {
+		t.Logf("%s %s %d×%d %v gaps %v", st.Name, st.MIME, st.Width, st.Height, len(st.Fragments), st.Gaps)
+		clean(t, file(t, m, st.Name))
+	}
+	for _, o := range []ExportOptions{{Format: WebM}, {Format: MKV}, {Format: Sound}} {
+		path := export(t, m, o)
+		clean(t, path)
+		t.Log(o.Format, o.Streams, probe(t, path))
+	}
+}
