@@ -13,6 +13,8 @@ import (
 	"tongke/device/identity"
 	"tongke/media/cascade"
 	"tongke/media/ingest"
+	"tongke/media/recorder"
+	"tongke/media/recorder/journal"
 	"tongke/media/relay"
 	"tongke/media/rtc"
 	"tongke/media/udp"
@@ -49,6 +51,8 @@ type daemon struct {
 	ingest   *ingest.Server
 	hub      *lesson.Hub
 	sessions *session.Server
+	keys     *journal.KeyDir
+	recorder *recorder.Recorder
 	parent   uplinkState
 	seen     chan string       // ids of children that came or went
 	down     map[string]func() // by box id: ends the lesson channel to it
@@ -121,6 +125,8 @@ func (d *daemon) start() error {
 	d.parts.start("timetable", d.timetable.Run)
 	d.parts.start("children", d.noteChildren)
 	d.parts.start("uplinks", d.node.Run)
+	d.parts.start("recorder", d.recorder.Run)
+	d.parts.start("recordings", (&recordings{d: d}).run)
 	d.parts.start("ingest", d.ingest.Run)
 	d.parts.start("sessions", d.sessions.Run)
 	if err := d.useParent(); err != nil {
@@ -161,7 +167,7 @@ func (d *daemon) build() (err error) {
 	if d.auth, err = auth.New(d.store, auth.Config{BoxID: d.box.ID(), Place: place}); err != nil {
 		return dataFault(d.dir, err)
 	}
-	if d.registry, err = lesson.New(d.store, lesson.Config{Box: d.box.ID(), Log: d.log.With("part", "lesson")}); err != nil {
+	if d.registry, err = lesson.New(d.store, lesson.Config{Box: d.box.ID(), Keep: true, Log: d.log.With("part", "lesson")}); err != nil {
 		return dataFault(d.dir, err)
 	}
 	d.timetable = timetable.NewKeeper(timetable.Config{Store: d.store, Lessons: d.registry, Log: d.log.With("part", "timetable")})
@@ -189,6 +195,9 @@ func (d *daemon) build() (err error) {
 		return err
 	}
 	for _, l := range d.registry.List() {
+	if err := d.newRecorder(); err != nil {
+		return err
+	}
 		d.lessonChanged(l)
 	}
 	d.registry.Watch(d.lessonChanged)

@@ -16,7 +16,10 @@ import (
 
 // newSessions makes the live lessons and the pages' sessions.
 func (d *daemon) newSessions() (err error) {
-	if d.hub, err = lesson.NewHub(lesson.HubConfig{Registry: d.registry, Log: d.log.With("part", "hub"), RoomName: d.roomName, Teaching: d.relay.SetTeaching, MayTeach: d.mayTeach}); err != nil {
+	if d.hub, err = lesson.NewHub(lesson.HubConfig{
+		Registry: d.registry, Log: d.log.With("part", "hub"), RoomName: d.roomName, Teaching: d.relay.SetTeaching, MayTeach: d.mayTeach,
+		Keep: true, Kept: d.keeps,
+	}); err != nil {
 		return dataFault(d.dir, err)
 	}
 	d.sessions = session.New(session.Config{
@@ -26,7 +29,8 @@ func (d *daemon) newSessions() (err error) {
 		Help: func(lesson, room, code string) {
 			d.log.Warn("a classroom calls for the technician", "lesson", lesson, "classroom", room, "code", code)
 		},
-		Log: d.log.With("part", "session"),
+		Recording: d.recording,
+		Log:       d.log.With("part", "session"),
 	})
 	return nil
 }
