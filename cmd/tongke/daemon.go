@@ -123,10 +123,10 @@ func (d *daemon) start() error {
 	d.parts.start("lessons", d.registry.Run)
 	d.parts.start("hub", d.hub.Run)
 	d.parts.start("timetable", d.timetable.Run)
-	d.parts.start("children", d.noteChildren)
-	d.parts.start("uplinks", d.node.Run)
 	d.parts.start("recorder", d.recorder.Run)
 	d.parts.start("recordings", (&recordings{d: d}).run)
+	d.parts.start("children", d.noteChildren)
+	d.parts.start("uplinks", d.node.Run)
 	d.parts.start("ingest", d.ingest.Run)
 	d.parts.start("sessions", d.sessions.Run)
 	if err := d.useParent(); err != nil {
@@ -191,13 +191,13 @@ func (d *daemon) build() (err error) {
 		Limits:    d.cfg.Ingest.limits(),
 		Log:       d.log.With("part", "ingest"),
 	})
+	if err := d.newRecorder(); err != nil {
+		return err
+	}
 	if err := d.newSessions(); err != nil {
 		return err
 	}
 	for _, l := range d.registry.List() {
-	if err := d.newRecorder(); err != nil {
-		return err
-	}
 		d.lessonChanged(l)
 	}
 	d.registry.Watch(d.lessonChanged)
