@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
+	"tongke/media/mux"
 	"tongke/media/recorder/journal"
 	"tongke/media/track"
 )
@@ -22,11 +24,12 @@ const (
 // Stream is one picture or voice of a recording, as a player needs it.
 type Stream struct {
 	Name      string // "teacher", "board", "voice", "pupils:<campus>", "voice:<campus>"
-	Campus    string // whose, "" the teacher's
+	Campus    string // whose pupils', "" the teacher's
 	Video     bool
 	MIME      string // for Media Source Extensions
 	Bytes     int64
-	Fragments []muxFragment
+	Fragments []mux.Fragment
+	Gaps      []mux.Gap
 }
 
 // movie is a recording that is open for playing.
@@ -37,18 +40,16 @@ type movie struct {
 
 	mu      sync.Mutex // readers are used by one at a time
 	r       *journal.Reader
-	m       *muxMovie
+	m       *mux.Movie
 	updated time.Time
 }
 
 // open reads a recording's index; one caller does, the others wait.
 func (l *Library) open(id string) (*movie, error) {
-	l.mu.Lock()
-	r, ok := l.records[id]
-	if !ok {
-		l.mu.Unlock()
+	if !validID(id) {
 		return nil, ErrUnknown
 	}
+	l.mu.Lock()
 	mv := l.movies[id]
 	if mv != nil {
 		mv.used = time.Now()
@@ -71,12 +72,12 @@ func (l *Library) open(id string) (*movie, error) {
 			delete(l.movies, id)
 		}
 		l.mu.Unlock()
-		return nil, fmt.Errorf("open recording %s (%d bytes): %w", id, r.Entry.Bytes, mv.err)
+		return nil, fmt.Errorf("open recording %s: %w", id, mv.err)
 	}
 	return mv, nil
 }
 
-func openMovie(dir string, keys journal.Keys) (*journal.Reader, *muxMovie, error) {
+func openMovie(dir string, keys journal.Keys) (*journal.Reader, *mux.Movie, error) {
 	r, err := journal.Open(dir, keys)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -84,7 +85,7 @@ func openMovie(dir string, keys journal.Keys) (*journal.Reader, *muxMovie, error
 		}
 		return nil, nil, err
 	}
-	m, err := muxIndex(r)
+	m, err := mux.Index(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -118,12 +119,8 @@ func (l *Library) with(id string, f func(mv *movie) error) error {
 
 // Streams are what can be played of a recording now.
 func (l *Library) Streams(id string) (list []Stream, err error) {
-	e, err := l.Get(id)
-	if err != nil {
-		return nil, err
-	}
 	err = l.with(id, func(mv *movie) error {
-		if e.Live && time.Since(mv.updated) >= updateEach {
+		if !mv.m.Whole() && time.Since(mv.updated) >= updateEach {
 			if err := mv.m.Update(); err != nil {
 				return fmt.Errorf("look at %s again: %w", id, err)
 			}
@@ -135,10 +132,13 @@ func (l *Library) Streams(id string) (list []Stream, err error) {
 	return list, err
 }
 
-func streams(m *muxMovie) []Stream {
+func streams(m *mux.Movie) []Stream {
 	var list []Stream
 	for _, s := range m.Streams() {
-		one := Stream{Name: s.Name, Campus: s.Campus, Video: s.Kind == track.Video, MIME: s.MIME, Fragments: s.Fragments}
+		one := Stream{Name: s.Name, Video: s.Kind == track.Video, MIME: s.MIME, Fragments: s.Fragments, Gaps: s.Gaps}
+		if strings.Contains(s.Name, ":") {
+			one.Campus = s.Campus
+		}
 		for _, f := range s.Fragments {
 			one.Bytes += int64(f.Bytes)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"time"
 
 	"tongke/media/recorder/journal"
 )
@@ -63,8 +62,13 @@ func (l *Library) look(id string) {
 		return
 	}
 	info, live := r.Info(), r.Live()
-	if info.Mode != journal.ModeKeep {
-		return // it goes at the lesson's end
+	if info.Mode != journal.ModeKeep { // it goes at the lesson's end
+		if known {
+			if err := l.forget(id); err != nil {
+				l.cfg.Log.Warn("recording that is not kept any more not forgotten", "lesson", id, "err", err)
+			}
+		}
+		return
 	}
 	f := facts{
 		info: info, events: r.Events(), tracks: r.Tracks(), start: r.Start(), duration: r.Duration(), bytes: r.Bytes(), live: live, erased: r.Erased(),
@@ -76,73 +80,75 @@ func (l *Library) look(id string) {
 
 // enter makes the entry and keeps it. While the lesson goes on the catalogue's file is written when it begins and ends only.
 func (l *Library) enter(id string, old record, known bool, f facts) error {
-	dir := l.dirOf(id)
-	l.mu.Lock()
-	age := l.nowLocked().Age
-	if known && old.Entry.Live && !f.live {
-		l.closeMovieLocked(id) // its index is made anew of the whole
-	}
-	l.mu.Unlock()
-	if !f.live {
-		if known {
-			// so that the index finds the entry; it stays Live until its streams are known
-		} else if err := l.keepQuietly(record{Entry: describe(id, f)}); err != nil {
-			return err
+	if f.live {
+		r := record{Entry: describe(id, f)}
+		if known && old.Entry.Live {
+			l.hold(r)
+			return nil
 		}
-		list, err := l.Streams(id)
-		if err != nil {
-			return err
-		}
-		f.streams = streamsFacts(list)
+		return l.keep(r)
 	}
-	e := describe(id, f)
-	r := record{Entry: e}
-	if !f.live {
-		m, err := readMark(dir)
-		if err != nil {
-			m = mark{Born: age}
-			if known && !old.Entry.Live {
-				m = mark{Protected: old.Entry.Protected, Born: old.Entry.Born}
-			}
-			if err := writeMark(dir, m); err != nil {
-				return err
-			}
-		}
-		r.Entry.Protected, r.Entry.Born = m.Protected, min(m.Born, age)
-	}
-	var err error
-	if r.Stamp, err = stampOf(dir); err != nil {
+	list, err := l.Streams(id) // reads the whole journal where its index is not kept yet
+	if err != nil {
 		return err
 	}
-	if known && f.live && old.Entry.Live {
-		return l.keepQuietly(r)
+	f.streams = streamsFacts(list)
+	r := record{Entry: describe(id, f)}
+	if err := l.marked(&r.Entry, old.Entry, known && !old.Entry.Live); err != nil {
+		return err
+	}
+	if r.Stamp, err = stampOf(l.dirOf(id)); err != nil {
+		return err
 	}
 	return l.keep(r)
 }
 
-// keepQuietly changes the list and not the file.
-func (l *Library) keepQuietly(r record) error {
+// marked puts into an entry what is decided about it; a recording that ended just now gets its mark.
+func (l *Library) marked(e *Entry, old Entry, known bool) error {
+	l.mu.Lock()
+	age := l.nowLocked().Age
+	l.mu.Unlock()
+	m, err := readMark(l.dirOf(e.ID))
+	if err != nil {
+		m = mark{Born: age}
+		if known {
+			m = mark{Protected: old.Protected, Born: old.Born}
+		}
+		if err := writeMark(l.dirOf(e.ID), m); err != nil {
+			return err
+		}
+	}
+	e.Protected, e.Born = m.Protected, min(m.Born, age)
+	return nil
+}
+
+// hold changes the list and not the file.
+func (l *Library) hold(r record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.records[r.Entry.ID] = r
-	return nil
 }
 
 func streamsFacts(list []Stream) []streamFacts {
 	var out []streamFacts
 	for _, s := range list {
 		one := streamFacts{name: s.Name, campus: s.Campus, voice: !s.Video}
-		var spans []Span
-		var bytes []int
-		for _, f := range s.Fragments {
-			if f.Gap {
-				continue
+		if n := len(s.Fragments); n > 0 {
+			var gaps []Span
+			for _, g := range s.Gaps {
+				gaps = append(gaps, Span{g.From, g.To})
 			}
-			spans = append(spans, Span{f.At, f.At + f.Duration})
-			bytes = append(bytes, f.Bytes)
+			one.spans = holes(gaps, Span{s.Fragments[0].At, s.Fragments[n-1].At + s.Fragments[n-1].Duration}, 0)
 		}
-		one.spans = merge(spans, 50*time.Millisecond)
 		if one.voice {
+			var spans []Span
+			var bytes []int
+			for _, f := range s.Fragments {
+				if !f.Gap {
+					spans = append(spans, Span{f.At, f.At + f.Duration})
+					bytes = append(bytes, f.Bytes)
+				}
+			}
 			one.loud = loudParts(spans, bytes)
 		}
 		out = append(out, one)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tongke/media/library"
+	"tongke/media/mux"
 	"tongke/media/recorder/journal"
 	"tongke/signaling/auth"
 	"tongke/signaling/join"
@@ -110,6 +111,8 @@ var codes = []struct {
 	{library.ErrTooManyJobs, http.StatusServiceUnavailable, "too-many-exports"},
 	{library.ErrNoSpace, http.StatusInsufficientStorage, "disk-full"},
 	{library.ErrFormat, http.StatusBadRequest, "format-invalid"},
+	{mux.ErrNoStream, http.StatusNotFound, "stream-unknown"},
+	{mux.ErrGone, http.StatusGone, "recording-erased"},
 	{journal.ErrErased, http.StatusGone, "recording-erased"},
 	{store.ErrNotFound, http.StatusNotFound, "not-found"},
 	{context.Canceled, 499, "gone-away"}, // nobody reads it

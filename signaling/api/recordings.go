@@ -197,6 +197,8 @@ func (a *API) recordingMedia(w http.ResponseWriter, r request) error {
 	}
 	name := r.PathValue("stream")
 	kind, campus, _ := strings.Cut(name, ":")
+	campus, _, _ = strings.Cut(campus, "/")
+	kind, _, _ = strings.Cut(kind, "/")
 	switch kind {
 	case "teacher", "board", "voice", "pupils":
 	default:

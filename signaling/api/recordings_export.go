@@ -54,6 +54,7 @@ func (a *API) startExport(w http.ResponseWriter, r request) error {
 	}
 	for _, s := range in.Streams {
 		_, campus, _ := strings.Cut(s, ":")
+		campus, _, _ = strings.Cut(campus, "/")
 		if !rights.stream(campus) {
 			return library.ErrNoStream
 		}
