@@ -30,9 +30,10 @@ bench:
 	go test -run '^$$' -bench . -benchmem ./media/...
 	go test -run '^$$' -bench . -benchtime 1x ./testbench/peer/load
 
-# Every state of the wall screen at every size in both languages, as pictures in out/screens, for a person to look at.
+# Every state of every page at every size in both languages, as pictures in out/screens, for a person to look at (ten minutes).
+# STATES=live,hand.up and PAGES=class,teach,assist,home choose some.
 screens:
-	SCREENS=$(CURDIR)/out/screens go test ./testbench/wall -run TestScreens -count=1 -timeout 15m
+	SCREENS=$(CURDIR)/out/screens go test ./testbench/browser -run TestScreens -count=1 -timeout 30m -v
 
 clean:
 	rm -rf dist out

@@ -321,7 +321,7 @@ function header(s) {
 	const over = s === "live" && l?.state === "over";
 	text("words", say(words, over ? "assist.over" : `assist.is.${s}`));
 	const minutes = l?.end ? Math.ceil((l.end - facts.now) / 60000) : 0;
-	text("left", l?.state === "live" && minutes > 0 && !["phone", "link", "ended"].includes(s) ? say(words, "assist.left", { minutes }) : "");
+	text("left", l?.state === "live" && minutes > 0 && !["phone", "link", "ended", "removed"].includes(s) ? say(words, "assist.left", { minutes }) : "");
 	text("signs", l === null || ["enter", "ended", "removed"].includes(s) ? "" : say(words, `assist.sign.${kept(l, facts.room?.recording)}`));
 }
 

@@ -35,6 +35,11 @@ async function main() {
 	other.lang = language === "en" ? "zh-CN" : "en";
 	other.addEventListener("click", () => (other.href = (language === "en" ? "/?lang=zh" : "/?lang=en") + location.hash));
 	other.href = language === "en" ? "/?lang=zh" : "/?lang=en";
+	const query = new URLSearchParams(location.search);
+	let stands = () => {};
+	if (document.documentElement.dataset.demoStates !== undefined && query.has("state")) {
+		stands = (await import("./home-demo.js")).demonstrate(words, query.get("state") ?? "");
+	}
 	const box = await ask("GET", "/box");
 	by("school").textContent = box.data?.school || schoolOf(box.data) || say(words, "page.home");
 	if (carry()) {
@@ -42,6 +47,7 @@ async function main() {
 	}
 	listen();
 	await enter();
+	stands();
 	setInterval(() => void (document.hidden || lessons()), again);
 	document.addEventListener("visibilitychange", () => void (document.hidden || lessons()));
 }

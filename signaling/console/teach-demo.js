@@ -26,7 +26,7 @@ const mix = [
 
 /**
  * What is played: the lesson's fields, the first rooms' fields, what hello is refused with.
- * @typedef {{lesson?: Record<string, unknown>, rooms?: Record<string, unknown>[], refuse?: string, failed?: string, remote?: boolean, page?: (d: Desk) => void}} State
+ * @typedef {{lesson?: Record<string, unknown>, rooms?: Record<string, unknown>[], refuse?: string, failed?: string, recording?: import("./messages.js").Recording, remote?: boolean, facts?: Partial<import("./teach-alerts.js").Facts>, page?: (d: Desk) => void}} State
  */
 
 /** @type {Record<string, State>} */
@@ -34,6 +34,7 @@ const states = {
 	opening: { refuse: "silent" },
 	elsewhere: { refuse: "lesson-elsewhere" },
 	refused: { refuse: "forbidden" },
+	soon: { lesson: { state: "waiting" }, recording: { mode: "off", scope: "teacher+board", seconds: 0 } },
 	before: { lesson: { state: "waiting" }, rooms: [{}, { state: "ready" }, {}, { state: "absent", word: "absent", lastSeen: -120 * minute }] },
 	live: {},
 	floor: { lesson: { floor: [0] } },
@@ -41,8 +42,21 @@ const states = {
 	quiet: { lesson: { floor: [0] }, rooms: [{ quiet: true }, ...mix.slice(1)] },
 	notes: { lesson: { notes: true } },
 	bell: { lesson: { state: "over" } },
-	away: { page: (d) => d.client.lost(/** @type {any} */ (d.client.socket)) },
+	"bell.last": { lesson: { state: "over", extended: 2 } },
+	away: { facts: { status: "connecting" }, page: (d) => (d.client.since -= 5000) },
 	failed: { page: (d) => (d.failed = { key: "failed", until: Infinity }) },
+	norecord: { page: (d) => (d.failed = { key: "norecord", until: Infinity }) },
+	lead: { remote: true, lesson: { lead: { session: "x", room: "core", online: false, since: 0 } } },
+	sharefailed: { page: (d) => (d.studio.board.failed = true) },
+	busy: { facts: { camera: "busy" } },
+	micbusy: { facts: { microphone: "busy" } },
+	nomic: { facts: { microphone: "missing" } },
+	silence: { facts: { silence: true } },
+	loud: { facts: { clipped: true } },
+	slow: { facts: { slow: true } },
+	faded: { facts: { slow: true }, page: (d) => (d.alerts.since = -Infinity) },
+	tap: { facts: { soundBlocked: true } },
+	whispers: { facts: { muted: true, speech: true } },
 	stopped: { page: (d) => (d.studio.board.stopped = true) },
 	monitor: { page: (d) => (d.studio.board.monitor = true) },
 	muted: { page: (d) => d.studio.mute(true), lesson: { muted: true } },
@@ -56,7 +70,15 @@ const states = {
 	write: { page: (d) => d.lesson && d.dialogs.compose(d.lesson, "") },
 	remote: { remote: true },
 	ended: { lesson: { state: "ended" } },
+	stored: { lesson: { state: "ended", record: "keep" }, recording: { mode: "keep", scope: "teacher+board", seconds: 2412 } },
+	keep: { lesson: { record: "keep", scope: "+pupils", kept: true }, recording: { mode: "keep", scope: "+pupils", seconds: 751 } },
+	buffer: { lesson: { record: "buffer" }, recording: { mode: "buffer", scope: "teacher+board", seconds: 751 } },
+	less: { lesson: { record: "keep", scope: "+pupils", kept: true }, recording: { mode: "keep", scope: "+pupils", seconds: 751 }, page: () => document.getElementById("less")?.click() },
+	disk: { lesson: { record: "keep" }, recording: { mode: "off", scope: "teacher+board", fault: "disk-full", seconds: 300 } },
 };
+
+/** Where the number of campuses makes another page of it. */
+const more = ["before", "live", "two", "remote"].flatMap((name) => [1, 2, 3, 6, 7, 11].map((n) => `${name}+${n}`));
 
 /** @param {State} s @param {number} n @param {Words} words */
 function lesson(s, n, words) {
@@ -116,6 +138,9 @@ class Played {
 		} else if (m.type === "hello") {
 			say({ type: "ok", re: m.id, session: "s", resume: "r", role: "teacher", room: "core", roomName: "core", box: { id: "core", name: "core" }, now: Date.now() });
 			say(lesson(this.s, this.n, this.words));
+			if (this.s.recording) {
+				say({ type: "room", room: "core", name: "core", state: "in", covered: false, layout: "", volume: 60, recording: this.s.recording });
+			}
 		} else if (m.type.startsWith("media.")) {
 			say({ type: "error", re: m.id, code: "internal", message: "" });
 		} else {
@@ -127,17 +152,24 @@ class Played {
 }
 
 /**
- * Shows one state: ?state=, with ?n= campuses.
+ * Shows one state: ?state=, with +n or ?n= campuses.
  * @param {Words} words
  * @param {URLSearchParams} query
  */
 export function demonstrate(words, query) {
-	const s = states[query.get("state") ?? ""] ?? {};
-	const n = Number(query.get("n") ?? 5);
+	const [name, count] = (query.get("state") ?? "").split(/[+ ]/); // a plus is a space in a query
+	const s = states[name] ?? {};
+	const n = Number(count ?? query.get("n") ?? 5);
 	const wish = { remote: s.remote === true, take: false };
 	const client = new Client({ url: "demo", hello: () => ({ page: "teach" }), socket: () => new Played(s, n, words) });
 	const desk = new Desk(words, client, wish, "demo");
-	Object.defineProperty(window, "tongkeStates", { value: Object.keys(states) });
+	Object.defineProperty(window, "tongke", { value: Object.freeze({ states: [...Object.keys(states), ...more] }) });
+	if (s.facts) {
+		const { alerts } = desk;
+		const first = alerts.first.bind(alerts);
+		alerts.believed = (_, raw) => raw; // as if it had lasted
+		alerts.first = (f) => first({ ...f, ...s.facts });
+	}
 	desk.begin();
 	client.open();
 	let once = false;

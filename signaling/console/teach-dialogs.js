@@ -83,12 +83,12 @@ export class Dialogs {
 			[this.w("info.phones"), String(r.phones)],
 		];
 		const came = await this.came(receiver, r.room);
-		if (came) {
-			lines.push([this.w("info.rate"), this.w("info.rate.value", { rate: came.rate })], [this.w("info.loss"), `${came.loss} %`]);
-			if (came.delay > 0) {
-				lines.push([this.w("info.delay"), this.w("info.delay.value", { n: came.delay })]);
-			}
-		}
+		const none = this.w("info.none"); // nothing comes of a room that is not shown and not heard
+		lines.push(
+			[this.w("info.rate"), came ? this.w("info.rate.value", { rate: came.rate }) : none],
+			[this.w("info.loss"), came ? `${came.loss} %` : none],
+			[this.w("info.delay"), came && came.delay > 0 ? this.w("info.delay.value", { n: came.delay }) : none],
+		);
 		by("info").replaceChildren(...lines.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 		dialog("info-box").showModal();
 	}
