@@ -67,7 +67,7 @@ func (f *File) clusters(main *part) ([]cluster, error) {
 		if err != nil || c == nil {
 			return out, err
 		}
-		at := c.time().Milliseconds()
+		at := c.time().Round(time.Millisecond).Milliseconds()
 		s, _ := c.take()
 		begins := c.part == main && s.key
 		n := len(out)
@@ -163,7 +163,7 @@ func (f *File) writeClusters(o *output, clusters []cluster) error {
 			if c == nil {
 				return ErrGone
 			}
-			at := c.time().Milliseconds()
+			at := c.time().Round(time.Millisecond).Milliseconds()
 			s, data := c.take()
 			w.block(block{sample: s, track: numbers[c.part], at: at}, cl.at)
 			w.b = append(w.b, data...)

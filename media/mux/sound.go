@@ -32,7 +32,7 @@ func (s *stream) sound(f frame, switched bool) {
 	}
 	missing := f.lost || switched
 	quiet := f.size*5 <= l.average*3
-	if switched {
+	if switched && l.begun {
 		s.reopen()
 	}
 	switch {
