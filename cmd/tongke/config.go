@@ -33,6 +33,7 @@ type Config struct {
 	Ingest IngestConfig `toml:"ingest"`
 
 	Recording RecordingConfig `toml:"recording"`
+	Device    DeviceConfig    `toml:"device"`
 
 	demoStates bool // by a flag only
 	bench      benchValues
@@ -110,7 +111,7 @@ func (c Config) Validate() error {
 	if err := checkLocal(c.Local); err != nil {
 		errs = append(errs, fmt.Errorf("local: %w", err))
 	}
-	return errors.Join(append(errs, c.Box.Validate(), c.Log.Validate(), c.Uplink.Validate(), c.Ingest.Validate(), c.Recording.Validate())...)
+	return errors.Join(append(errs, c.Box.Validate(), c.Log.Validate(), c.Uplink.Validate(), c.Ingest.Validate(), c.Recording.Validate(), c.Device.Validate())...)
 }
 
 // maxBoxName bounds a box name in letters: it stands in one line of a screen.

@@ -57,6 +57,8 @@ type daemon struct {
 	seen     chan string       // ids of children that came or went
 	down     map[string]func() // by box id: ends the lesson channel to it
 
+	device *deviceWatch
+
 	parts *parts
 	ready atomic.Bool
 }
@@ -132,10 +134,12 @@ func (d *daemon) start() error {
 	if err := d.useParent(); err != nil {
 		return err
 	}
+	d.device = d.newDeviceWatch()
 	h, err := d.newAPI()
 	if err != nil {
 		return err
 	}
+	d.parts.start("device", d.device.Run)
 	d.parts.start("control", serve(newServer(h.Control(), d.log), d.control))
 	for i, s := range d.splits {
 		at := d.at.Listen[i]
@@ -146,7 +150,7 @@ func (d *daemon) start() error {
 	if err := d.at.write(d.dir); err != nil {
 		return err
 	}
-	d.parts.start("watchdog", watchdog(func() { d.relay.Stats() }, d.log))
+	d.parts.start("watchdog", watchdog(d.alive, d.log))
 	d.ready.Store(true)
 	return nil
 }

@@ -39,7 +39,7 @@ func (d *daemon) newAPI() (*api.API, error) {
 			"/whip/":      d.ingest,
 			"/whep/":      d.ingest,
 			"/uplink/v1/": d.node.Handler(),
-			"/metrics":    metricsHandler(figures{relay: d.relay.Stats, links: d.links, participants: d.participants}),
+			"/metrics":    metricsHandler(figures{relay: d.relay.Stats, links: d.links, participants: d.participants, unsynced: d.unsynced}),
 			"/":           screens,
 		},
 	}), nil
@@ -91,7 +91,9 @@ func (d *daemon) figures() map[string]any {
 		"addresses": d.at,
 		"relay":     d.relay.Stats(),
 		"ingest":    d.ingest.Stats(),
+		"recorder":  d.recorder.Stats(),
 		"cascade":   d.node.Stats(),
+		"device":    d.device.Report(),
 		"udp":       sockets,
 	}
 }

@@ -15,8 +15,9 @@ func notify(state string, log *slog.Logger) {
 	}
 }
 
-// watchdog sends a sign of life while alive returns, which it does not when the daemon hangs. It ends with ctx.
-func watchdog(alive func(), log *slog.Logger) func(context.Context) error {
+// watchdog sends a sign of life each time that alive finds nothing wrong; without one for WatchdogSec the service manager ends the process
+// and starts it anew. It ends with ctx.
+func watchdog(alive func(context.Context) error, log *slog.Logger) func(context.Context) error {
 	return func(ctx context.Context) error {
 		every, err := sd.SdWatchdogEnabled(false)
 		if err != nil || every == 0 {
@@ -26,8 +27,11 @@ func watchdog(alive func(), log *slog.Logger) func(context.Context) error {
 		tick := time.NewTicker(every / 3)
 		defer tick.Stop()
 		for {
-			alive()
-			notify(sd.SdNotifyWatchdog, log)
+			if err := alive(ctx); err == nil {
+				notify(sd.SdNotifyWatchdog, log)
+			} else if ctx.Err() == nil {
+				log.Error("no sign of life for the service manager", "err", err)
+			}
 			select {
 			case <-tick.C:
 			case <-ctx.Done():

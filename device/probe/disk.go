@@ -71,8 +71,14 @@ func under(name, folder string) bool {
 
 func (t tree) disk(calls Calls, dataDir string) Disk {
 	d := Disk{WearPercent: -1}
-	if total, free, err := calls.Space(dataDir); err == nil {
-		d.Total, d.Free = total, free
+	for at := path.Clean(dataDir); ; at = path.Dir(at) { // it may not be made yet
+		if total, free, err := calls.Space(at); err == nil {
+			d.Total, d.Free = total, free
+			break
+		}
+		if at == "/" || at == "." {
+			break
+		}
 	}
 	m, ok := t.mountOf(path.Clean(dataDir))
 	if !ok {
