@@ -112,6 +112,9 @@ export function listen(acts) {
 	for (const type of ["contextmenu", "dragstart", "dragover", "drop", "selectstart", "wheel", "touchmove", "gesturestart", "auxclick", "beforeprint"]) {
 		addEventListener(type, (e) => e.preventDefault(), { passive: false });
 	}
+	for (const type of /** @type {const} */ (["mousedown", "mouseup"])) {
+		addEventListener(type, (e) => e.button >= 3 && e.preventDefault()); // the side buttons of a mouse lead to another page
+	}
 	addEventListener("pointermove", () => {
 		moved = performance.now();
 		document.body.classList.remove("still");
