@@ -13,6 +13,7 @@ import (
 	"tongke/device/identity"
 	"tongke/media/cascade"
 	"tongke/media/ingest"
+	"tongke/media/library"
 	"tongke/media/recorder"
 	"tongke/media/recorder/journal"
 	"tongke/media/relay"
@@ -53,6 +54,7 @@ type daemon struct {
 	sessions *session.Server
 	keys     *journal.KeyDir
 	recorder *recorder.Recorder
+	library  *library.Library
 	parent   uplinkState
 	seen     chan string       // ids of children that came or went
 	down     map[string]func() // by box id: ends the lesson channel to it
@@ -129,6 +131,7 @@ func (d *daemon) start() error {
 	d.parts.start("recordings", (&recordings{d: d}).run)
 	d.parts.start("children", d.noteChildren)
 	d.parts.start("uplinks", d.node.Run)
+	d.parts.start("library", d.runLibrary)
 	d.parts.start("ingest", d.ingest.Run)
 	d.parts.start("sessions", d.sessions.Run)
 	if err := d.useParent(); err != nil {
@@ -196,6 +199,9 @@ func (d *daemon) build() (err error) {
 		Log:       d.log.With("part", "ingest"),
 	})
 	if err := d.newRecorder(); err != nil {
+		return err
+	}
+	if err := d.newLibrary(); err != nil {
 		return err
 	}
 	if err := d.newSessions(); err != nil {
