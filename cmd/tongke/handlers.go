@@ -33,6 +33,7 @@ func (d *daemon) newAPI() (*api.API, error) {
 		Log: d.log.With("part", "api"), Auth: d.auth, Store: d.store, Lessons: d.registry, Host: host,
 		BoxID: d.box.ID(), Name: d.name, Version: programVersion(),
 		Join: d.join, Healthy: d.healthy, Ready: d.isReady, Parts: d.figures,
+		Library:   d.library,
 		Timetable: d.timetable, Online: d.online,
 		Mounts: map[string]http.Handler{
 			"/ws":         d.sessions,
@@ -93,6 +94,7 @@ func (d *daemon) figures() map[string]any {
 		"ingest":    d.ingest.Stats(),
 		"recorder":  d.recorder.Stats(),
 		"cascade":   d.node.Stats(),
+		"library":   d.library.Stats(),
 		"device":    d.device.Report(),
 		"udp":       sockets,
 	}
