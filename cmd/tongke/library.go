@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"tongke/media/library"
+	"tongke/signaling/store"
 )
 
 // RecordingConfig says where recordings are kept and how long.
@@ -64,4 +66,34 @@ func (c RecordingConfig) recordings(data string) string {
 
 func (c RecordingConfig) retention() time.Duration {
 	return time.Duration(c.RetentionDays) * library.Day
+}
+
+// newLibrary opens the catalogue of what the recorder keeps.
+func (d *daemon) newLibrary() (err error) {
+	d.library, err = library.Open(library.Config{
+		Dir: d.dir, Recordings: d.cfg.Recording.recordings(d.dir), Keys: d.keys,
+		Retention: d.cfg.Recording.retention(), Reserve: d.cfg.Recording.reserve(),
+		Deleted: d.recordingDeleted,
+		Log:     d.log.With("part", "library"),
+	})
+	return dataFault(d.dir, err)
+}
+
+// runLibrary looks after the recordings until ctx ends; nobody asks for one any more then.
+func (d *daemon) runLibrary(ctx context.Context) error {
+	return errors.Join(d.library.Run(ctx), d.library.Close())
+}
+
+// recordingDeleted notes what the box deleted by itself; what a person deletes is noted with that person.
+func (d *daemon) recordingDeleted(p library.Proof) {
+	if p.By != library.ByBox {
+		return
+	}
+	err := d.store.Audit(store.AuditRow{
+		At: p.At, Action: store.AuditDelete, Who: p.By, Role: "box", Object: p.ID,
+		Detail: map[string]string{"title": p.Title, "reason": p.Reason, "keys": strconv.Itoa(p.Keys), "files": strconv.Itoa(p.Files), "bytes": strconv.FormatInt(p.Bytes, 10)},
+	})
+	if err != nil {
+		d.log.Error("deletion of a recording not noted", "lesson", p.ID, "err", err)
+	}
 }

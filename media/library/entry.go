@@ -8,7 +8,8 @@ import (
 
 // Entry is one recording as the catalogue knows it.
 type Entry struct {
-	ID      string `json:"id"` // the lesson's id, which is the recording's too
+	ID      string `json:"id"`     // of the recording: the lesson's, with a number behind it where an earlier lesson had the same
+	Lesson  string `json:"lesson"` // id
 	Title   string `json:"title"`
 	Subject string `json:"subject,omitempty"`
 	Teacher string `json:"teacher,omitempty"`

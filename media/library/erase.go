@@ -19,6 +19,9 @@ const (
 	ReasonDisk  = "disk" // the disk was too full
 )
 
+// ByBox is who deleted when no person did.
+const ByBox = "box"
+
 // Proof says what a deletion took from this box, and when. It is made after everything is gone.
 type Proof struct {
 	ID     string    `json:"id"`
@@ -129,7 +132,7 @@ func (l *Library) finishDeletions() {
 			l.cfg.Log.Warn("interrupted deletion not finished", "lesson", id, "err", err)
 			continue
 		}
-		p := Proof{ID: id, At: time.Now().UTC().Truncate(time.Second), By: "box", Reason: ReasonAsked, Files: files, Bytes: bytes}
+		p := Proof{ID: id, At: time.Now().UTC().Truncate(time.Second), By: ByBox, Reason: ReasonAsked, Files: files, Bytes: bytes}
 		if e, err := l.Get(id); err == nil {
 			p.Title, p.Start = e.Title, e.Start
 		}
@@ -155,7 +158,7 @@ func (l *Library) expire(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if _, err := l.delete(id, "box", ReasonAge); err != nil {
+		if _, err := l.delete(id, ByBox, ReasonAge); err != nil {
 			l.cfg.Log.Warn("old recording not deleted", "lesson", id, "err", err)
 		}
 	}
@@ -172,7 +175,7 @@ func (l *Library) makeRoom(ctx context.Context) {
 		if !ok {
 			return
 		}
-		p, err := l.delete(id, "box", ReasonDisk)
+		p, err := l.delete(id, ByBox, ReasonDisk)
 		if err != nil {
 			l.cfg.Log.Warn("recording not deleted for the disk", "lesson", id, "err", err)
 			return

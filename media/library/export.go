@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"tongke/media/recorder/journal"
+	"tongke/media/mux"
 )
 
 var (
@@ -24,8 +24,6 @@ var (
 	ErrTooManyJobs = errors.New("too many exports at the same time")
 	// ErrNoSpace means that the file would take what must stay free.
 	ErrNoSpace = errors.New("not enough space for the file")
-	// ErrFormat means a format or a choice of streams that there is not.
-	ErrFormat = errors.New("no such format")
 	// ErrNotReady means that the file is not made yet.
 	ErrNotReady = errors.New("the file is not ready yet")
 )
@@ -45,8 +43,8 @@ const (
 	JobCancelled = "cancelled"
 )
 
-// Formats are what a recording can be exported as, with what their files end in.
-var Formats = map[string]string{"mp4": ".mp4", "webm": ".webm", "mkv": ".mkv", "sound": ".ogg"}
+// formats are what a recording can be exported as.
+var formats = []string{mux.MP4, mux.WebM, mux.MKV, mux.Sound}
 
 // Job is one export.
 type Job struct {
@@ -62,13 +60,15 @@ type Job struct {
 	Began     time.Time
 	Ended     time.Time
 	Name      string // of the file, for people
+	MIME      string
 }
 
 // job is a Job with what runs it.
 type job struct {
 	Job
-	path   string
-	cancel context.CancelFunc
+	path    string
+	running time.Time // since when
+	cancel  context.CancelFunc
 }
 
 // exports are files being made. Goroutines begin in start and are waited for in end.
@@ -108,48 +108,37 @@ func (l *Library) Export(id, format string, streams []string, who string) (Job, 
 	if e.Live {
 		return Job{}, ErrLive
 	}
-	ending, ok := Formats[format]
-	if !ok || len(streams) == 0 {
-		return Job{}, ErrFormat
+	if !slices.Contains(formats, format) || len(streams) == 0 {
+		return Job{}, mux.ErrFormat
 	}
-	all, err := l.Streams(id)
+	j := &job{Job: Job{
+		ID: newID(), Recording: id, Format: format, Streams: streams, Who: who, State: JobWaiting, Began: time.Now(), Name: fileName(e, streams),
+	}}
+	x := &l.exports
+	var f *mux.File
+	err = l.with(id, func(mv *movie) error {
+		f, err = mv.m.File(mux.ExportOptions{Format: format, Streams: streams, Progress: func(done, total time.Duration) { x.progress(j, done, total) }})
+		return err
+	})
 	if err != nil {
 		return Job{}, err
 	}
-	var bytes int64
-	for _, name := range streams {
-		i := slices.IndexFunc(all, func(s Stream) bool { return s.Name == name })
-		if i < 0 {
-			return Job{}, ErrNoStream
-		}
-		bytes += all[i].Bytes
-	}
-	if s, err := l.Space(); err == nil && s.Free-bytes-bytes/10 < s.Reserve/2 { // an export goes again in two hours
+	j.Bytes, j.Name, j.MIME = f.Size, j.Name+f.Extension, f.MIME
+	if s, err := l.Space(); err == nil && s.Free-j.Bytes < s.Reserve/2 { // the file goes again in two hours
 		return Job{}, ErrNoSpace
 	}
-	j := &job{Job: Job{
-		ID: newID(), Recording: id, Format: format, Streams: streams, Who: who, State: JobWaiting, Bytes: bytes, Began: time.Now(),
-		Name: fileName(e, streams) + ending,
-	}}
-	return l.exports.start(j, func(ctx context.Context, path string, progress func(done, total time.Duration)) error {
-		return l.write(ctx, id, path, muxExportOptions{Format: format, Streams: streams, Progress: progress})
-	})
+	return x.start(j, func(ctx context.Context, path string) error { return write(ctx, f, path) })
 }
 
-// write makes one file, with a Reader of its own.
-func (l *Library) write(ctx context.Context, id, path string, o muxExportOptions) error {
-	r, err := journal.Open(l.dirOf(id), l.cfg.Keys)
+func write(ctx context.Context, f *mux.File, path string) error {
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	return errors.Join(muxExport(ctx, f, r, o), f.Close())
+	return errors.Join(f.Write(ctx, out), out.Close())
 }
 
-func (x *exports) start(j *job, do func(context.Context, string, func(done, total time.Duration)) error) (Job, error) {
+func (x *exports) start(j *job, do func(ctx context.Context, path string) error) (Job, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.ctx.Err() != nil {
@@ -172,7 +161,7 @@ func (x *exports) start(j *job, do func(context.Context, string, func(done, tota
 	return j.Job, nil
 }
 
-func (x *exports) run(ctx context.Context, j *job, do func(context.Context, string, func(done, total time.Duration)) error) {
+func (x *exports) run(ctx context.Context, j *job, do func(ctx context.Context, path string) error) {
 	select {
 	case x.turn <- struct{}{}:
 		defer func() { <-x.turn }()
@@ -180,20 +169,22 @@ func (x *exports) run(ctx context.Context, j *job, do func(context.Context, stri
 		x.finish(j, ctx.Err())
 		return
 	}
-	began := time.Now()
-	x.change(j, func() { j.State = JobRunning })
-	err := do(ctx, j.path, func(done, total time.Duration) {
-		if total <= 0 {
-			return
-		}
-		x.change(j, func() {
-			j.Done = min(max(float64(done)/float64(total), 0), 1)
-			if j.Done > 0.02 {
-				j.Left = time.Duration(float64(time.Since(began)) * (1 - j.Done) / j.Done)
-			}
-		})
-	})
+	x.change(j, func() { j.State, j.running = JobRunning, time.Now() })
+	err := do(ctx, j.path)
 	x.finish(j, errors.Join(err, ctx.Err()))
+}
+
+// progress is told by the writer.
+func (x *exports) progress(j *job, done, total time.Duration) {
+	if total <= 0 {
+		return
+	}
+	x.change(j, func() {
+		j.Done = min(max(float64(done)/float64(total), 0), 1)
+		if j.Done > 0.02 {
+			j.Left = time.Duration(float64(time.Since(j.running)) * (1 - j.Done) / j.Done)
+		}
+	})
 }
 
 func (x *exports) change(j *job, f func()) {

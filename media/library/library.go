@@ -267,16 +267,17 @@ func (l *Library) folders() (ids []string) {
 		l.cfg.Log.Warn("recordings not listed", "err", err)
 	}
 	for _, e := range entries {
-		if e.IsDir() && validID(e.Name()) {
+		if e.IsDir() && ValidID(e.Name()) {
 			ids = append(ids, e.Name())
 		}
 	}
 	return ids
 }
 
-// validID reports whether a name can be a recording's: a lesson's id, [a-z0-9-]{1,40}. Nothing else ever becomes part of a path.
-func validID(s string) bool {
-	if len(s) < 1 || len(s) > 40 {
+// ValidID reports whether a name can be a recording's: a lesson's id, [a-z0-9-]{1,40}, perhaps with a number. Nothing else ever becomes part
+// of a path.
+func ValidID(s string) bool {
+	if len(s) < 1 || len(s) > 48 {
 		return false
 	}
 	for _, c := range []byte(s) {

@@ -384,9 +384,10 @@ func TestExportJobs(t *testing.T) {
 	release := make(chan struct{})
 	begun := make(chan string, 8)
 	start := func(id string) Job {
-		j, err := x.start(&job{Job: Job{ID: id, Recording: "r", State: JobWaiting}}, func(ctx context.Context, path string, progress func(done, total time.Duration)) error {
+		one := &job{Job: Job{ID: id, Recording: "r", State: JobWaiting}}
+		j, err := x.start(one, func(ctx context.Context, path string) error {
 			begun <- id
-			progress(30*time.Second, time.Minute)
+			x.progress(one, 30*time.Second, time.Minute)
 			select {
 			case <-release:
 			case <-ctx.Done():
@@ -459,7 +460,7 @@ func TestFileNames(t *testing.T) {
 		}
 	}
 	for id, ok := range map[string]bool{"music-3": true, "": false, "..": false, "a/b": false, "A": false, "a.b": false} {
-		if validID(id) != ok {
+		if ValidID(id) != ok {
 			t.Errorf("%q: %v", id, !ok)
 		}
 	}

@@ -46,7 +46,7 @@ type movie struct {
 
 // open reads a recording's index; one caller does, the others wait.
 func (l *Library) open(id string) (*movie, error) {
-	if !validID(id) {
+	if !ValidID(id) {
 		return nil, ErrUnknown
 	}
 	l.mu.Lock()

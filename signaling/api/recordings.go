@@ -7,13 +7,13 @@ import (
 	"time"
 
 	"tongke/media/library"
-	"tongke/signaling/auth"
 	"tongke/signaling/store"
 )
 
 // Recording is a recording as a list shows it.
 type Recording struct {
 	ID         string            `json:"id"`
+	Lesson     string            `json:"lesson"`
 	Title      string            `json:"title"`
 	Subject    string            `json:"subject,omitempty"`
 	Teacher    string            `json:"teacher,omitempty"`
@@ -98,8 +98,8 @@ func (a *API) recordingOf(r request) (library.Entry, recordingRights, error) {
 	if a.cfg.Library == nil {
 		return library.Entry{}, recordingRights{}, errNoLibrary
 	}
-	id := r.PathValue("lesson")
-	if !auth.LessonID(id) {
+	id := r.PathValue("recording")
+	if !library.ValidID(id) {
 		return library.Entry{}, recordingRights{}, library.ErrUnknown
 	}
 	e, err := a.cfg.Library.Get(id)
@@ -115,7 +115,7 @@ func (a *API) recordingOf(r request) (library.Entry, recordingRights, error) {
 
 func (a *API) recording(e library.Entry, rights recordingRights) Recording {
 	r := Recording{
-		ID: e.ID, Title: e.Title, Subject: e.Subject, Teacher: e.Teacher, Campus: e.Campus, Campuses: []recordingCampus{}, Scope: e.Scope, Start: e.Start,
+		ID: e.ID, Lesson: e.Lesson, Title: e.Title, Subject: e.Subject, Teacher: e.Teacher, Campus: e.Campus, Campuses: []recordingCampus{}, Scope: e.Scope, Start: e.Start,
 		DurationMs: e.Duration.Milliseconds(), Bytes: e.Bytes, MissingMs: e.Missing().Milliseconds(), Live: e.Live, Protected: e.Protected, Own: rights.own,
 		May: recordingMay{Pupils: rights.pupils, Download: rights.download, Protect: rights.keep, Delete: rights.remove},
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tongke/media/library"
+	"tongke/media/mux"
 	"tongke/signaling/store"
 )
 
@@ -50,7 +51,7 @@ func (a *API) startExport(w http.ResponseWriter, r request) error {
 		return err
 	}
 	if len(in.Streams) > 16 {
-		return library.ErrFormat
+		return mux.ErrFormat
 	}
 	for _, s := range in.Streams {
 		_, campus, _ := strings.Cut(s, ":")
@@ -111,7 +112,7 @@ func (a *API) exportFile(w http.ResponseWriter, r request) error {
 			return err
 		}
 	}
-	w.Header().Set("Content-Type", map[string]string{"mp4": "video/mp4", "webm": "video/webm", "mkv": "video/x-matroska", "sound": "audio/ogg"}[j.Format])
+	w.Header().Set("Content-Type", j.MIME)
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": j.Name}))
 	w.Header().Set("ETag", `"`+j.ID+`"`)
 	http.ServeContent(w, r.Request, "", time.Time{}, f)

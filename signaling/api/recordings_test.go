@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"tongke/media/library"
 	"tongke/signaling/auth"
@@ -16,7 +17,7 @@ func TestRightsToRecordings(t *testing.T) {
 	if _, err := b.lessons.Create(lesson.Spec{ID: "math", Title: "x", Teacher: "li"}, "wang"); err != nil {
 		t.Fatal(err)
 	}
-	e := library.Entry{ID: "math", Teacher: "li", Campus: "north", Campuses: []library.Campus{{ID: "north"}, {ID: "south"}, {ID: "west"}}}
+	e := library.Entry{ID: "math", Lesson: "math", Start: time.Now(), Teacher: "li", Campus: "north", Campuses: []library.Campus{{ID: "north"}, {ID: "south"}, {ID: "west"}}}
 	for _, c := range []struct {
 		who  auth.Principal
 		want string // own play pupils:north pupils:south download keep remove
@@ -53,6 +54,23 @@ func TestRightsToRecordings(t *testing.T) {
 		if s := strings.Join(got, " "); s != c.want {
 			t.Errorf("%+v: %q, want %q", c.who, s, c.want)
 		}
+	}
+}
+
+// Who teaches a later lesson of the same id has nothing to do with the earlier one's recording.
+func TestALaterLessonOfTheSameIDOpensNothing(t *testing.T) {
+	b := newBox(t)
+	if _, err := b.lessons.Create(lesson.Spec{ID: "math", Title: "x"}, "wang"); err != nil {
+		t.Fatal(err)
+	}
+	e := library.Entry{ID: "math", Lesson: "math", Start: time.Now().Add(-24 * time.Hour), Teacher: "li"}
+	for _, p := range []auth.Principal{{Role: auth.Teacher, User: "wang"}, {Role: auth.Teacher, Lesson: "math"}} {
+		if r := b.recordingRights(p, e); r.own || r.download || r.remove {
+			t.Errorf("%+v: %+v", p, r)
+		}
+	}
+	if r := b.recordingRights(auth.Principal{Role: auth.Teacher, User: "li"}, e); !r.own {
+		t.Errorf("li: %+v", r)
 	}
 }
 

@@ -40,8 +40,13 @@ type route struct {
 	due          bool // also for who came by a code and has not chosen a password yet
 }
 
-// lesson is the lesson that a request is about.
-func (rt route) lesson(r *http.Request) string { return r.PathValue("lesson") }
+// lessonOf is the lesson that a request is about.
+func (a *API) lessonOf(r *http.Request) string {
+	if id := r.PathValue("recording"); id != "" {
+		return a.lessonOfRecording(id)
+	}
+	return r.PathValue("lesson")
+}
 
 // routes is the table. The lessons' own rules (a token opens one lesson, a classroom sees those it attends) stand in lessons.go.
 func (a *API) routes() []route {
@@ -81,14 +86,14 @@ func (a *API) routes() []route {
 		{"PUT", "/api/v1/timetable", admins, "Import files that were looked at in a preview of that revision.", 200, plan{}, timetable.Preview{}, a.importTimetable, false},
 
 		{"GET", "/api/v1/recordings", players, "The recordings you may play, newest first.", 200, nil, []Recording{}, a.recordings, false},
-		{"GET", "/api/v1/recordings/{lesson}", players, "One recording with what a player needs.", 200, nil, RecordingDetail{}, a.recordingDetail, false},
-		{"PATCH", "/api/v1/recordings/{lesson}", players, "Have a recording stay, or go like the others.", 200, protection{}, Recording{}, a.protectRecording, false},
-		{"DELETE", "/api/v1/recordings/{lesson}", players, "Delete a recording from this box; the answer says what was erased.", 200, nil, library.Proof{}, a.deleteRecording, false},
-		{"GET", "/api/v1/recordings/{lesson}/media/{stream}/{part}", players, "A stream's beginning (init) or one fragment, by number.", 200, nil, nil, a.recordingMedia, false},
-		{"POST", "/api/v1/recordings/{lesson}/export", players, "Begin to make a file.", 202, newExport{}, export{}, a.startExport, false},
-		{"GET", "/api/v1/recordings/{lesson}/export/{job}", players, "How far the file is.", 200, nil, export{}, a.exportState, false},
-		{"DELETE", "/api/v1/recordings/{lesson}/export/{job}", players, "Cancel it, or remove the file.", 204, nil, nil, a.cancelExport, false},
-		{"GET", "/api/v1/recordings/{lesson}/export/{job}/file", players, "The file; a cut download goes on by Range.", 200, nil, nil, a.exportFile, false},
+		{"GET", "/api/v1/recordings/{recording}", players, "One recording with what a player needs.", 200, nil, RecordingDetail{}, a.recordingDetail, false},
+		{"PATCH", "/api/v1/recordings/{recording}", players, "Have a recording stay, or go like the others.", 200, protection{}, Recording{}, a.protectRecording, false},
+		{"DELETE", "/api/v1/recordings/{recording}", players, "Delete a recording from this box; the answer says what was erased.", 200, nil, library.Proof{}, a.deleteRecording, false},
+		{"GET", "/api/v1/recordings/{recording}/media/{stream}/{part}", players, "A stream's beginning (init) or one fragment, by number.", 200, nil, nil, a.recordingMedia, false},
+		{"POST", "/api/v1/recordings/{recording}/export", players, "Begin to make a file.", 202, newExport{}, export{}, a.startExport, false},
+		{"GET", "/api/v1/recordings/{recording}/export/{job}", players, "How far the file is.", 200, nil, export{}, a.exportState, false},
+		{"DELETE", "/api/v1/recordings/{recording}/export/{job}", players, "Cancel it, or remove the file.", 204, nil, nil, a.cancelExport, false},
+		{"GET", "/api/v1/recordings/{recording}/export/{job}/file", players, "The file; a cut download goes on by Range.", 200, nil, nil, a.exportFile, false},
 		{"GET", "/api/v1/disk", teachers | these(auth.Technician), "The disk of the recordings, and how many more lessons fit.", 200, nil, Disk{}, a.disk, false},
 		{"GET", "/api/v1/audit", admins, "Who played pupils, downloaded or deleted: the last rows, newest first.", 200, nil, []auditRow{}, a.auditList, false},
 
