@@ -174,7 +174,9 @@ func (d *daemon) build() (err error) {
 	if d.auth, err = auth.New(d.store, auth.Config{BoxID: d.box.ID(), Place: place}); err != nil {
 		return dataFault(d.dir, err)
 	}
-	if d.registry, err = lesson.New(d.store, lesson.Config{Box: d.box.ID(), Keep: true, Log: d.log.With("part", "lesson")}); err != nil {
+	if d.registry, err = lesson.New(d.store, lesson.Config{
+		Box: d.box.ID(), Keep: true, Log: d.log.With("part", "lesson"), Reach: func() { d.node.Refresh() },
+	}); err != nil {
 		return dataFault(d.dir, err)
 	}
 	d.timetable = timetable.NewKeeper(timetable.Config{Store: d.store, Lessons: d.registry, Log: d.log.With("part", "timetable")})

@@ -57,7 +57,8 @@ func (l lessons) source(e relay.SourceEvent) {
 }
 
 // visible says whether a box may have a lesson's pictures and voices: the parent always, because the lesson's other campuses may be
-// beyond it; a child when its campus attends, and where the lesson names rooms, the child of that room or the campus's own box above it.
+// beyond it; a child when its campus attends, or one that it leads to, and where the lesson names rooms, the child of that room or the campus's
+// own box above it.
 func (l lessons) visible(p cascade.Peer, id string) bool {
 	rec, ok := l.registry.Open(id)
 	if !ok {
@@ -73,7 +74,7 @@ func (l lessons) visible(p cascade.Peer, id string) bool {
 	if rec.Owner == p.ID || rec.Campuses.Attend(child.CampusID, child.Classroom) {
 		return true
 	}
-	return child.Classroom == "" && anyRoom(rec.Campuses, child.CampusID)
+	return child.Classroom == "" && (anyRoom(rec.Campuses, child.CampusID) || l.registry.Reaches(p.ID, rec.Campuses))
 }
 
 // anyRoom reports whether a room of this campus attends.

@@ -47,6 +47,7 @@ func (r *Registry) LinkUp(box string, parent bool, send func(frame []byte) error
 		r.send(p, protocol.LessonPut{Lesson: l})
 	}
 	r.send(p, protocol.LessonSynced{})
+	r.tellBelow(parent)
 	for _, frame := range early {
 		if err := r.Frame(box, frame); err != nil {
 			r.cfg.Log.Debug("early lesson frame refused", "peer", box, "err", err)
@@ -123,6 +124,8 @@ func (r *Registry) Frame(box string, frame []byte) error {
 		}
 	case protocol.LessonSynced:
 		return r.synced(p)
+	case protocol.Below:
+		return r.belowOf(p, m)
 	default:
 		if r.hub != nil {
 			return r.hub.frame(p.id, p.parent, m)

@@ -79,6 +79,8 @@ type Config struct {
 	Box  string // box id
 	Keep bool   // there is a recorder that can keep
 	Log  *slog.Logger
+	// Reach is told that Reaches may answer otherwise than before. It must not block. nil: nobody asks.
+	Reach func()
 }
 
 // Registry is the lessons of one box. Its methods may be used from any goroutine.
@@ -88,6 +90,8 @@ type Registry struct {
 
 	write sync.Mutex // held by whoever changes a record, over the disk write; never together with a callback
 
+	telling sync.Mutex // held while the parent is told what is below
+
 	mu         sync.Mutex // held for memory only
 	records    map[string]record
 	publishers map[string]map[string]bool // lesson id → publishers at this moment
@@ -96,7 +100,9 @@ type Registry struct {
 	gone       map[string]time.Time // box id → since when its link is down
 	early      map[string][][]byte  // box id → frames that came before LinkUp
 	waiting    map[string][]chan struct{}
-	asking     map[string]asked // lesson id → children who asked
+	asking     map[string]asked    // lesson id → children who asked
+	below      map[string][]string // child's box id → the campuses that it said it leads to
+	told       []string            // what the parent was told of ours
 	watchers   map[int]func(Lesson)
 	nextWatch  int
 	hub        *Hub // takes what the frames of live lessons say; nil: nobody does
@@ -108,7 +114,7 @@ func New(s *store.Store, cfg Config) (*Registry, error) {
 		cfg: cfg, store: s,
 		records: map[string]record{}, publishers: map[string]map[string]bool{}, idle: map[string]time.Time{},
 		peers: map[string]*peer{}, early: map[string][][]byte{}, gone: map[string]time.Time{}, waiting: map[string][]chan struct{}{}, asking: map[string]asked{},
-		watchers: map[int]func(Lesson){},
+		watchers: map[int]func(Lesson){}, below: map[string][]string{},
 	}
 	now := time.Now()
 	err := s.View(func(tx *store.Tx) error {

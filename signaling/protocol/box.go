@@ -97,12 +97,25 @@ func (LessonEnd) kind() string     { return "lesson.end" }
 func (LessonAsk) kind() string     { return "lesson.ask" }
 func (LessonNone) kind() string    { return "lesson.none" }
 func (LessonSynced) kind() string  { return "lesson.synced" }
+func (Below) kind() string         { return "below" }
 func (Act) kind() string           { return "act" }
 func (Acted) kind() string         { return "acted" }
 func (StateFrame) kind() string    { return "state" }
 func (Pulse) kind() string         { return "pulse" }
 func (Watch) kind() string         { return "watch" }
 func (PresenceFrame) kind() string { return "presence" }
+
+func (m Below) check() error {
+	if len(m.Campuses) > MaxBelow {
+		return fmt.Errorf("campuses: %d", len(m.Campuses))
+	}
+	for _, c := range m.Campuses {
+		if err := room(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func hops(n int) error { return within("hops", n, 1, MaxHops) }
 

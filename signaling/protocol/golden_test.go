@@ -33,6 +33,7 @@ func examples() map[string]Message {
 		"lesson.ask.json":    LessonAsk{ID: "demo"},
 		"lesson.none.json":   LessonNone{ID: "demo"},
 		"lesson.synced.json": LessonSynced{},
+		"below.json":         Below{Campuses: []string{"sanhe", "wuyang"}},
 		"act.json": Act{ID: "17", Lesson: "demo", From: "0123456789abcdef", Hops: 1, Who: Who{Role: "classroom", Room: "sanhe/三(2)班", Session: "s-1"},
 			Request: json.RawMessage(`{"type":"hand.raise","id":4}`)},
 		"acted.json":       Acted{ID: "17", Lesson: "demo", To: "0123456789abcdef", Hops: 2},

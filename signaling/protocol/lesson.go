@@ -121,5 +121,13 @@ type LessonNone struct {
 	ID string `json:"id"`
 }
 
+// Below is every campus of the sender's subtree, its own among them.
+type Below struct {
+	Campuses []string `json:"campuses"`
+}
+
+// MaxBelow is the most campuses that a subtree may have.
+const MaxBelow = 256
+
 // LessonSynced ends the puts of a link that came up.
 type LessonSynced struct{}

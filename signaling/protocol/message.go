@@ -78,7 +78,7 @@ var (
 	)
 	events = table(of[State](), of[Room](), of[Bound](), of[Encoding](), of[Level](), of[Say](), of[Bye]())
 	frames = table(
-		of[LessonPut](), of[LessonEnd](), of[LessonAsk](), of[LessonNone](), of[LessonSynced](),
+		of[LessonPut](), of[LessonEnd](), of[LessonAsk](), of[LessonNone](), of[LessonSynced](), of[Below](),
 		of[Act](), of[Acted](), of[StateFrame](), of[Pulse](), of[Watch](), of[PresenceFrame](),
 	)
 )

@@ -2,6 +2,7 @@ package session
 
 import (
 	"slices"
+	"time"
 
 	"tongke/media/track"
 	"tongke/signaling/protocol"
@@ -44,6 +45,26 @@ func encoding(source string, layers []track.Layer, wants map[track.Layer]bool, o
 	return e
 }
 
+// How often a recording asks for a keyframe of what it keeps. It asks the relay, which asks the page by RTCP.
+const (
+	keyframeEvery      = 4 * time.Second
+	boardKeyframeEvery = 10 * time.Second // it hardly changes, and its keyframes are large
+)
+
+// keyframes is how often the page is asked for keyframes of a source because this box records it; 0: it does not.
+func (s *Session) keyframes(source string) time.Duration {
+	if s.srv.cfg.Recording == nil {
+		return 0
+	}
+	switch r := s.srv.cfg.Recording(s.lesson); {
+	case r.Mode == protocol.RecordOff || r.Fault != "" || source == track.Pupils && r.Scope != protocol.ScopePupils:
+		return 0
+	case source == track.Board:
+		return boardKeyframeEvery
+	}
+	return keyframeEvery
+}
+
 // ask tells the page what to make, where that has changed.
 func (s *Session) ask() {
 	if s.up == nil || s.conn == nil {
@@ -56,7 +77,8 @@ func (s *Session) ask() {
 		s.up.mu.Lock()
 		e := encoding(p.source, p.line.Layers, p.wants, p.open.Load())
 		s.up.mu.Unlock()
-		if old, told := s.asks[p.source]; told && slices.Equal(old.Layers, e.Layers) {
+		e.KeyframeEvery = int(s.keyframes(p.source).Milliseconds())
+		if old, told := s.asks[p.source]; told && old.KeyframeEvery == e.KeyframeEvery && slices.Equal(old.Layers, e.Layers) {
 			continue
 		}
 		s.asks[p.source] = e

@@ -250,6 +250,7 @@ func (s *Session) tick(now time.Time) {
 	}
 	s.step(now)
 	s.showRoom(now)
+	s.ask() // a recording may have begun
 }
 
 // signedOut reports whether the page's person has no right to be there any more. A sign-in that runs out while a lesson is on holds until
