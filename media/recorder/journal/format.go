@@ -19,7 +19,7 @@ import (
 const (
 	headerSize  = 128
 	recordSize  = 48
-	trailerSize = 16
+	trailerSize = headerSize + 16
 	tagSize     = 16
 	blockSize   = 4096
 	padFrom     = 16 << 10 // batches of this size and more end at a block's end

@@ -38,12 +38,12 @@ func (r *Reader) walk(p *part, from, to time.Duration, want func(Track) bool, f 
 		return err
 	}
 	defer file.Close()
-	var h header
-	head := make([]byte, headerSize)
-	if _, err := file.ReadAt(head, 0); err != nil {
-		return fmt.Errorf("segment %d: %w", p.number, err)
+	st, err := file.Stat()
+	if err != nil {
+		return err
 	}
-	if err := h.decode(head); err != nil {
+	h, err := readHeader(file, st.Size())
+	if err != nil {
 		return fmt.Errorf("segment %d: %w", p.number, err)
 	}
 	if h.id != p.header.id {

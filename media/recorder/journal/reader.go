@@ -115,12 +115,8 @@ func (r *Reader) part(number uint32, key []byte, live bool) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	head := make([]byte, headerSize)
-	if _, err := f.ReadAt(head, 0); err != nil {
-		return nil, fmt.Errorf("segment %d: %w", number, err)
-	}
 	p := &part{number: number, path: path, size: st.Size()}
-	if err := p.header.decode(head); err != nil {
+	if p.header, err = readHeader(f, p.size); err != nil {
 		return nil, fmt.Errorf("segment %d: %w", number, err)
 	}
 	var old *part
@@ -138,16 +134,32 @@ func (r *Reader) part(number uint32, key []byte, live bool) (*part, error) {
 	return p, p.scan(f, key, live)
 }
 
+// readHeader reads a segment's header, or the copy at its end.
+func readHeader(f *os.File, size int64) (h header, err error) {
+	head := make([]byte, headerSize)
+	if _, err = f.ReadAt(head, 0); err == nil {
+		err = h.decode(head)
+	}
+	if err == nil || errors.Is(err, ErrNewer) || size < headerSize+trailerSize {
+		return h, err
+	}
+	tail := make([]byte, trailerSize)
+	if _, e := f.ReadAt(tail, size-trailerSize); e != nil || string(tail[trailerSize-8:]) != trailer {
+		return h, err
+	}
+	return h, h.decode(tail)
+}
+
 // readIndex takes what the segment's own index says; false where there is none.
 func (p *part) readIndex(f *os.File, key []byte) bool {
 	var tail [trailerSize]byte
 	if p.size < headerSize+recordSize+trailerSize {
 		return false
 	}
-	if _, err := f.ReadAt(tail[:], p.size-trailerSize); err != nil || string(tail[8:]) != trailer {
+	if _, err := f.ReadAt(tail[:], p.size-trailerSize); err != nil || string(tail[trailerSize-8:]) != trailer {
 		return false
 	}
-	off := int64(binary.LittleEndian.Uint64(tail[:]))
+	off := int64(binary.LittleEndian.Uint64(tail[headerSize:]))
 	if off < headerSize || off > p.size-trailerSize-recordSize {
 		return false
 	}

@@ -118,7 +118,7 @@ func (p *part) seal(keys Keys, lesson string) error {
 	if err := f.Truncate(p.end); err != nil {
 		return err
 	}
-	if _, err := f.WriteAt(appendIndex(nil, p.end, body, &p.header.id, a, p.idx.Last), p.end); err != nil {
+	if _, err := f.WriteAt(appendIndex(nil, p.end, body, &p.header, a, p.idx.Last), p.end); err != nil {
 		return err
 	}
 	return f.Sync()

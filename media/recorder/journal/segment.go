@@ -60,7 +60,7 @@ func begin(disk Disk, keys Keys, dir string, info Info, h header, room int64) (*
 		path:    filepath.Join(dir, segmentName(h.number)),
 		sealers: map[keyName]cipher.AEAD{}, named: map[uint16]Track{},
 	}
-	half := s.path[:len(s.path)-len(segmentExt)] + halfExt
+	half := halfName(s.path)
 	if err := os.Remove(half); err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
@@ -234,19 +234,20 @@ func (s *segment) addIndex() error {
 	if err != nil {
 		return err
 	}
-	s.out = appendIndex(s.out, s.at(), body, &s.header.id, a, s.idx.Last)
+	s.out = appendIndex(s.out, s.at(), body, &s.header, a, s.idx.Last)
 	return nil
 }
 
-// appendIndex appends the index record and the trailer that points at it.
-func appendIndex(out []byte, off int64, body []byte, id *segmentID, a cipher.AEAD, last time.Duration) []byte {
+// appendIndex appends the index record and the trailer: a copy of the header, and where the index is.
+func appendIndex(out []byte, off int64, body []byte, h *header, a cipher.AEAD, last time.Duration) []byte {
 	var head [recordSize]byte
 	r := record{kind: kindIndex, length: len(body) + tagSize, arrival: last, capture: last}
-	aad := r.encode(head[:], id, off)
+	aad := r.encode(head[:], &h.id, off)
 	n := nonce(off)
 	sealed := a.Seal(nil, n[:], body, aad)
 	binary.LittleEndian.PutUint32(head[44:], crc32.Checksum(sealed, castagnoli))
 	out = append(append(out, head[:]...), sealed...)
+	out = append(out, h.encode()...)
 	out = binary.LittleEndian.AppendUint64(out, uint64(off))
 	return append(out, trailer...)
 }
