@@ -1,6 +1,7 @@
 // The player's page: pictures in their places, the keys, the line of time. What plays is in library-player.js.
 
 import { ask, by, clock, el, input } from "./home-dom.js";
+import { icon } from "./icons.js";
 import { keys } from "./library-keys.js";
 import { Line } from "./library-line.js";
 import { moment } from "./library-list.js";
@@ -267,8 +268,11 @@ export class Desk {
 		if (p === undefined) { // the player tells while it is made
 			return;
 		}
-		by("play").textContent = p.playing ? "⏸" : "▶";
-		by("play").setAttribute("aria-label", say(this.words, p.playing ? "library.pause" : "library.play"));
+		if (by("play").dataset.does !== (p.playing ? "pause" : "play")) {
+			by("play").dataset.does = p.playing ? "pause" : "play";
+			by("play").replaceChildren(icon(p.playing ? "pause" : "play"));
+			by("play").setAttribute("aria-label", say(this.words, p.playing ? "library.pause" : "library.play"));
+		}
 		by("mute").textContent = say(this.words, p.silent || p.volume === 0 ? "library.unmute" : "library.mute");
 		input("volume").value = String(p.silent ? 0 : Math.round(p.volume * 100));
 		by("ring").hidden = !p.ring || this.blocked;

@@ -7,10 +7,12 @@ import { begins, ends, hole, holds, led } from "./library-time.js";
 /** @typedef {import("./library-time.js").Detail} Detail */
 /** @typedef {import("./library-time.js").Stream} Stream */
 /** @typedef {import("./library-time.js").Span} Span */
-/** @typedef {{feed: Feed, media: HTMLMediaElement, shown: () => boolean, picture: boolean}} Part */
+/** @typedef {{feed: Feed, media: HTMLMediaElement, shown: () => boolean, picture: boolean, cost: number, sought: number}} Part cost: what a seek takes here, s */
 
 const tick = 40; // ms
 const ringAfter = 300; // ms of waiting before anybody sees that it waits
+const started = 0.04; // s that a picture may be off when it begins
+const patient = 4; // s that a picture stands still until the clock comes up to it; further off it is set
 const patience = 12000; // ms that one stream may keep the others waiting
 
 /**
@@ -50,9 +52,9 @@ export class Player {
 	/** Opens what is not open yet. */
 	place() {
 		for (const s of this.detail.streams) {
-			const part = this.parts.get(s.name);
-			if (part) {
-				part.feed.grow(s);
+			const old = this.parts.get(s.name);
+			if (old) {
+				old.feed.grow(s);
 				continue;
 			}
 			const where = s.atMs.length > 0 ? this.hooks.place(s) : null;
@@ -64,7 +66,11 @@ export class Player {
 				continue;
 			}
 			const feed = new Feed(this.detail.id, s, where.media, (fault) => this.fault(s.name, fault));
-			this.parts.set(s.name, { feed, media: where.media, shown: where.shown, picture: s.kind === "video" });
+			const part = { feed, media: where.media, shown: where.shown, picture: s.kind === "video", cost: 0.1, sought: 0 };
+			where.media.onseeked = () => {
+				part.cost = Math.min(Math.max((part.cost + (performance.now() - part.sought) / 1000) / 2, 0.03), 2);
+			};
+			this.parts.set(s.name, part);
 			where.media.volume = this.volume;
 			where.media.muted = s.kind === "video" || this.silent;
 		}
@@ -143,6 +149,7 @@ export class Player {
 	/** Puts a part to a time, if it has something there: an element that cannot keeps its last picture. @param {Part} p @param {number} t */
 	set(p, t) {
 		if (p.feed.ready(t) && Math.abs(p.media.currentTime - t) > 0.005) {
+			p.sought = performance.now();
 			p.media.currentTime = t;
 		}
 	}
@@ -351,19 +358,27 @@ export class Player {
 
 	/** @param {Part} p @param {number} t @param {boolean} clock it is the clock itself */
 	lead(p, t, clock) {
-		if (p.media.paused) {
-			this.set(p, t);
-			this.begin(p);
-			return;
-		}
 		if (clock || p.media.seeking) {
 			return;
 		}
-		const rate = led(p.media.currentTime - t, this.rate);
-		if (rate === null) {
-			p.media.currentTime = t + 0.03 * this.rate; // a seek takes a moment
-		} else if (Math.abs(p.media.playbackRate - rate) > 0.002) {
-			p.media.playbackRate = rate;
+		const off = p.media.currentTime - t;
+		if (p.media.paused) {
+			if (Math.abs(off) < started * Math.max(1, this.rate)) {
+				this.begin(p);
+			} else if (off < 0 || off > patient) {
+				this.set(p, t + p.cost * this.rate); // and then the clock comes up to it
+			}
+			return;
+		}
+		const rate = led(off, this.rate);
+		if (rate !== null) {
+			if (Math.abs(p.media.playbackRate - rate) > 0.002) {
+				p.media.playbackRate = rate;
+			}
+		} else if (off > 0 && off <= patient) {
+			p.media.pause(); // until the clock comes up to it
+		} else {
+			this.set(p, t + p.cost * this.rate);
 		}
 	}
 
