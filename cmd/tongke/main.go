@@ -17,6 +17,7 @@ import (
 type commands struct {
 	Run      runCmd      `cmd:"" help:"Run this box (the daemon). 运行本机服务。"`
 	Demo     demoCmd     `cmd:"" help:"Show a lesson on one computer: a core school and two member schools. 在一台电脑上演示一节同步课。"`
+	Bench    benchCmd    `cmd:"" help:"Measure this program over emulated networks. 在模拟的网络上测试本程序。"`
 	Doctor   doctorCmd   `cmd:"" help:"Look this box over: what is wrong, why, what to do. 检查设备：哪里不对，怎么办。"`
 	Check    checkCmd    `cmd:"" help:"Check the configuration file. 检查配置文件。"`
 	Invite   inviteCmd   `cmd:"" help:"Invite a box: print a code for tongke join. 生成邀请码。"`

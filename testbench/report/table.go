@@ -1,0 +1,72 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Table writes the report for a terminal: of each scenario the verdict, the streams, and the limits that were broken.
+func (r *Report) Table(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "tongke %s, seed %d, %s\n", r.Version, r.Seed, r.Machine)
+	for i := range r.Scenarios {
+		r.Scenarios[i].table(&b)
+	}
+	held := 0
+	for _, s := range r.Scenarios {
+		if s.Passed {
+			held++
+		}
+	}
+	fmt.Fprintf(&b, "\n%d/%d 通过 passed\n", held, len(r.Scenarios))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+const row = "  %-8s %-7s %-7s %7s %7s %7s %8s %8s %8s %8s %8s %8s %5s %8s %7s %9s\n"
+
+func (s *Scenario) table(b *strings.Builder) {
+	word := "通过 passed"
+	if !s.Passed {
+		word = "没通过 FAILED"
+	}
+	v := s.Verdict()
+	fmt.Fprintf(b, "\n%s  %s (%s)  %.0f s  %s\n  %s %s\n", s.Name, s.Words.Title, s.Words.TitleEn, s.Seconds, word, v.ZH, v.EN)
+	fmt.Fprintf(b, row, "campus", "kind", "hop", "sent", "lost%", "left%", "p50 ms", "p95", "p99", "max", "jit95", "pdv99", "freez", "longest", "conc%", "back ms")
+	for i := range s.Streams {
+		x := &s.Streams[i]
+		f := func(v float64) string { return fmt.Sprintf("%.1f", v) }
+		freezes, longest, concealed, back := "", "", "", ""
+		if x.Hop == "total" {
+			if x.Kind == "voice" {
+				concealed = fmt.Sprintf("%.2f", x.ConcealedPct)
+			} else {
+				freezes, longest = fmt.Sprint(x.Freezes.Count), f(x.Freezes.MaxMs)
+			}
+			if x.RecoveryMs > 0 {
+				back = f(x.RecoveryMs)
+			}
+		}
+		fmt.Fprintf(b, row, x.Campus, x.Kind, x.Hop, fmt.Sprint(x.Sent), fmt.Sprintf("%.2f", x.LossBeforePct), fmt.Sprintf("%.2f", x.LossAfterPct),
+			f(x.LatencyMs.P50), f(x.LatencyMs.P95), f(x.LatencyMs.P99), f(x.LatencyMs.Max), f(x.JitterMs.P95), f(x.PDVMs.P99), freezes, longest, concealed, back)
+	}
+	if ref := s.Reference; ref.Sent > 0 {
+		fmt.Fprintf(b, "  本机自身 the machine itself: p50 %.1f, p95 %.1f, p99 %.1f, max %.1f ms, jitter p95 %.1f ms\n", ref.LatencyMs.P50, ref.LatencyMs.P95,
+			ref.LatencyMs.P99, ref.LatencyMs.Max, ref.JitterMs.P95)
+	}
+	for _, l := range s.Limits {
+		if !l.Passed {
+			fmt.Fprintf(b, "  ✗ %s\n", l)
+		}
+	}
+}
+
+// String is a limit in a line.
+func (l Limit) String() string {
+	at := ""
+	if l.Stream != "" {
+		at = l.Stream + " "
+	}
+	return fmt.Sprintf("%s%s = %.4g, wanted %s %.4g", at, l.Measure, l.Value, l.Op, l.Limit)
+}
