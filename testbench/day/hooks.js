@@ -113,6 +113,20 @@
 		}
 	}
 
+	// What the box says of the slots.
+	const Socket = window.WebSocket;
+	probe.bound = [];
+	window.WebSocket = class extends Socket {
+		constructor(...a) {
+			super(...a);
+			this.addEventListener("message", (e) => {
+				if (typeof e.data === "string" && e.data.includes('"type":"bound"')) {
+					probe.bound = JSON.parse(e.data).slots;
+				}
+			});
+		}
+	};
+
 	// What comes in: each sound is listened to from its first moment.
 	const Real = window.RTCPeerConnection;
 	window.RTCPeerConnection = class extends Real {
