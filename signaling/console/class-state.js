@@ -298,6 +298,15 @@ export function signs(f, m) {
 			out.push({ id: "microphone", key: ours ? "class.sign.microphone" : "class.sign.silent", mark: ours ? "🎤" : "⦸", look: ours ? "warn" : "" });
 		}
 	}
+	if (isMaster(f)) { // the teacher's page films this room
+		if (l.sources.teacher || l.sources.pupils) {
+			out.push({ id: "camera", key: "class.sign.camera", mark: "◉", look: "" });
+		}
+		if (l.sources.voice) {
+			const on = !l.sources.muted;
+			out.push({ id: "microphone", key: on ? "class.sign.microphone" : "class.sign.silent", mark: on ? "🎤" : "⦸", look: "" });
+		}
+	}
 	if (l.mirror) {
 		out.push({ id: "mirror", key: "class.sign.mirror", mark: "⇄", look: "" });
 	}

@@ -76,6 +76,7 @@ async function show(said) {
 	by("jobs").replaceChildren();
 	const one = new Desk(words, answer.data, /** @type {"" | "live" | "start"} */ (begin));
 	desk = one;
+	Object.assign(window, { desk }); // for who looks into the page by its console
 	const made = () => menu(one, { changed: made, gone });
 	made();
 	by("name").focus();

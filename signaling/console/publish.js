@@ -8,6 +8,7 @@ import { askCaptureTime, ordered, tuned } from "./sdp.js";
 
 const startKbps = 2500; // the first picture's rate; the estimate takes over from there
 const retry = 1000; // ms between negotiations that failed
+const restAfter = 700; // ms without a track until the source is taken back: a camera that is changed is there again before
 const mendAfter = 1200; // ms of a broken connection until its ICE is restarted
 
 /** The layers of a camera, smallest first; the box changes them by encode. */
@@ -91,6 +92,11 @@ export class Publisher {
 		const line = this.lines.get(source);
 		if (line) {
 			line.sender.replaceTrack(track).catch(() => this.drop());
+			if (track === null) {
+				setTimeout(() => this.negotiate(), restAfter); // else its last picture would stay with everybody
+			} else if (line.direction === "inactive") {
+				this.negotiate();
+			}
 		} else if (track !== null) {
 			this.negotiate();
 		}
@@ -112,7 +118,7 @@ export class Publisher {
 
 	/** @param {boolean} restart of ICE */
 	async exchange(restart) {
-		if (!this.allowed || this.client.status !== "open" || ![...this.wanted.values()].some((t) => t !== null)) {
+		if (!this.allowed || this.client.status !== "open" || (this.pc === null && ![...this.wanted.values()].some((t) => t !== null))) {
 			return;
 		}
 		let fresh = false;
@@ -129,12 +135,13 @@ export class Publisher {
 				added = true;
 			}
 		}
-		if (!fresh && !added && !restart) {
+		const turned = this.rest();
+		if (!fresh && !added && !turned && !restart) {
 			return;
 		}
 		try {
 			await pc.setLocalDescription(await pc.createOffer({ iceRestart: restart }));
-			const tracks = [...this.lines].map(([source, t]) => ({ mid: t.mid ?? "", source }));
+			const tracks = [...this.lines].filter(([, t]) => t.direction !== "inactive").map(([source, t]) => ({ mid: t.mid ?? "", source }));
 			const answer = await this.client.request("media.up", { sdp: pc.localDescription?.sdp ?? "", tracks });
 			await pc.setRemoteDescription({ type: "answer", sdp: tuned(answer.sdp, { startKbps, stereo: this.options.stereo }) });
 		} catch (e) {
@@ -149,6 +156,17 @@ export class Publisher {
 		for (const e of this.asked.values()) {
 			void this.obey(e);
 		}
+	}
+
+	/** Lets lines rest whose source sends nothing, and wakes the others; whether any changed. A voice that is missing stays a voice. */
+	rest() {
+		let changed = false;
+		for (const [source, t] of this.lines) {
+			const direction = source !== "voice" && (this.wanted.get(source) ?? null) === null ? "inactive" : "sendonly";
+			changed ||= t.direction !== direction;
+			t.direction = direction;
+		}
+		return changed;
 	}
 
 	connection() {

@@ -4,7 +4,7 @@ import { by, clock, el, input } from "./home-dom.js";
 import { markOf, refill, span, write } from "./teach-parts.js";
 import { choices, chosen, open } from "./recording.js";
 import { members, tiles } from "./teach-view.js";
-import { Board } from "./teach-sharing.js";
+import { Board, boards } from "./teach-sharing.js";
 import { say } from "./text.js";
 
 /** @typedef {import("./messages.js").Lesson} Lesson */
@@ -76,10 +76,7 @@ export class Before {
 		this.options("camera", known.filter((d) => d.kind === "videoinput"), choices.camera, this.studio.camera.track);
 		this.options("microphone", known.filter((d) => d.kind === "audioinput" && d.deviceId !== "communications"), choices.microphone, this.studio.clean.track);
 		this.options("pupils", known.filter((d) => d.kind === "videoinput"), choices.pupils, this.studio.pupils.track);
-		const cameras = known.filter((d) => d.kind === "videoinput" && d.deviceId !== "");
-		const fixed = [["none", "teach.board.none"], ...(Board.shares ? [["window", "teach.board.window"], ["screen", "teach.board.screen"], ["tab", "teach.board.tab"]] : [])];
-		const all = [...fixed.map(([value, key]) => ({ value, text: say(this.words, key) })), ...cameras.map((d) => ({ value: d.deviceId, text: say(this.words, "teach.board.camera", { name: d.label }) }))];
-		this.fill("source", all, choices.board);
+		this.fill("source", boards(this.words, known), choices.board);
 	}
 
 	/**

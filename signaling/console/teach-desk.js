@@ -9,7 +9,7 @@ import { Dialogs } from "./teach-dialogs.js";
 import { Drawing } from "./teach-draw.js";
 import { listen } from "./teach-keys.js";
 import { Notes } from "./teach-notes.js";
-import { act, layouts, less, more } from "./teach-menus.js";
+import { act, layouts, less, more, sources } from "./teach-menus.js";
 import { busy, closeMenu, sure } from "./teach-parts.js";
 import { SmallWindow } from "./teach-pip.js";
 import { Studio } from "./teach-studio.js";
@@ -122,6 +122,7 @@ export class Desk {
 		on("end", () => void this.end());
 		on("mute", () => this.mute());
 		on("share", () => this.share());
+		on("from", () => sources(this));
 		on("layout", () => layouts(this));
 		on("less", () => less(this));
 		on("small", () => this.lesson && void this.small.open(this.lesson).catch(() => {}));

@@ -180,6 +180,8 @@ export class Drawing {
 		refill(by("mine"), String(lit), () => Array.from({ length: bars }, (_, i) => el("i", { class: i < lit ? "lit" : "" })));
 		by("share").hidden = remote || (studio.board.asks && !Board.shares);
 		write(by("share"), say(words, studio.board.track ? "teach.share.stop" : "teach.share"));
+		by("from").hidden = remote;
+		write(by("from"), `${say(words, "teach.source")} ▾`);
 		write(by("layout"), `${say(words, "teach.layout")} ▾`);
 		by("less").hidden = open(l).length < 2; // in the lesson it can only be made less
 		write(by("less"), `${say(words, "teach.record")} ▾`);

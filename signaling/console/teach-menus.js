@@ -3,6 +3,7 @@
 import { by } from "./home-dom.js";
 import { choices, chosen, open } from "./recording.js";
 import { menu, sure } from "./teach-parts.js";
+import { boards } from "./teach-sharing.js";
 import { teaching } from "./teach-view.js";
 import { say } from "./text.js";
 
@@ -28,6 +29,19 @@ export function layouts(desk) {
 		...(desk.wish.remote ? [] : [{ text: w("teach.pupils"), checked: studio.choices.withPupils, act: () => studio.choose({ withPupils: !studio.choices.withPupils }) }]),
 		{ text: w("teach.layout.closed"), checked: l.closed, act: set({ closed: !l.closed }) },
 	]);
+}
+
+/** What the board is from now on; a choice is shared at once. @param {Desk} desk */
+export function sources(desk) {
+	const { studio } = desk;
+	const now = studio.board.track === null ? "none" : studio.choices.board;
+	menu(by("from"), say(desk.words, "teach.source"), boards(desk.words, studio.known).map(({ value, text }) => ({
+		text, checked: value === now, radio: true,
+		act: () => {
+			studio.choose({ board: value });
+			void studio.board.start();
+		},
+	})));
 }
 
 /** What is kept from now on: only less than so far, and after a question, for what was not kept cannot be had back. @param {Desk} desk */

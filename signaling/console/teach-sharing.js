@@ -1,11 +1,27 @@
 // The board: a window, a whole screen, or any camera that looks at a chalk board or is a capture device.
 
 import { Device } from "./capture.js";
+import { say } from "./text.js";
 
 /** `none`, `window`, `screen`, `tab`, or the id of a camera. @typedef {string} BoardChoice */
 
 /** What the browser's own list shows first. @type {Record<string, string>} */
 const surfaces = { window: "window", screen: "monitor", tab: "browser" };
+
+/**
+ * What can be the board: nothing, what the browser can share, and each camera, for a capture device is one too.
+ * @param {import("./text.js").Words} words
+ * @param {MediaDeviceInfo[]} known
+ * @returns {{value: BoardChoice, text: string}[]}
+ */
+export function boards(words, known) {
+	const shared = Board.shares ? Object.keys(surfaces) : [];
+	const cameras = known.filter((d) => d.kind === "videoinput" && d.deviceId !== "");
+	return [
+		...["none", ...shared].map((value) => ({ value, text: say(words, `teach.board.${value}`) })),
+		...cameras.map((d) => ({ value: d.deviceId, text: say(words, "teach.board.camera", { name: d.label }) })),
+	];
+}
 
 export class Board {
 	/** @param {() => void} onChange */

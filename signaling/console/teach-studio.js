@@ -47,7 +47,7 @@ export class Studio {
 		/** @type {MediaStreamTrack | null} */
 		this.voiceOf = null;
 		this.camera = new Device("video", () => camera(this.there("videoinput", this.choices.camera)), () => this.changed());
-		this.pupils = new Device("video", () => camera(this.there("videoinput", this.choices.pupils)), () => this.changed());
+		this.pupils = new Device("video", () => camera(this.second), () => this.changed());
 		this.clean = new Device("audio", () => microphone({ deviceId: this.there("audioinput", this.choices.microphone) }), () => this.changed());
 		this.plain = new Device("audio", () => microphone({ music: true, deviceId: this.there("audioinput", this.choices.microphone) }), () => this.changed());
 		this.board = new Board(() => this.changed());
@@ -145,11 +145,17 @@ export class Studio {
 		} else {
 			this.plain.stop();
 		}
-		if (this.choices.withPupils) {
+		if (this.choices.withPupils && this.second !== undefined) {
 			this.pupils.start();
 		} else {
 			this.pupils.stop();
 		}
+	}
+
+	/** The camera on the own pupils: the one that was chosen, else any that films neither teacher nor board. */
+	get second() {
+		const taken = [this.camera.track?.getSettings().deviceId, this.choices.camera, this.choices.board];
+		return this.there("videoinput", this.choices.pupils) ?? this.known.find((d) => d.kind === "videoinput" && d.deviceId !== "" && !taken.includes(d.deviceId))?.deviceId;
 	}
 
 	/** A remembered device, if it is plugged in. @param {MediaDeviceKind} kind @param {string} id */
@@ -159,6 +165,7 @@ export class Studio {
 
 	async list() {
 		this.known = (await navigator.mediaDevices?.enumerateDevices().catch(() => [])) ?? [];
+		this.follow();
 		this.onChange();
 	}
 

@@ -84,6 +84,12 @@ async function main() {
 			get echoFree() {
 				return desk.studio.voiceOf?.getSettings().echoCancellation === true;
 			},
+			get sent() {
+				const lines = [...desk.studio.publisher.lines];
+				return lines.map(([source, { sender }]) => ({
+					source, live: sender.track?.readyState === "live", device: sender.track?.getSettings().deviceId ?? "", layers: sender.getParameters().encodings.map((e) => `${e.rid ?? ""}:${e.active}`),
+				}));
+			},
 			get publishing() {
 				return desk.studio.publisher.pc?.connectionState ?? "";
 			},
