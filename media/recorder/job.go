@@ -38,17 +38,18 @@ type job struct {
 	taps      map[track.Key]*tapped // changed by the goroutine, read by set
 
 	// The goroutine's own.
-	wish0  Wish // as of this turn
-	w      *journal.Writer
-	dir    string
-	mode   string // of w
-	fault  error  // why there is no w
-	retry  packet.Time
-	spare  []queued
-	past   journal.Stats // of journals closed before
-	rolled packet.Time
-	scope  string // of w, as told by an event
-	stored time.Duration
+	wish0   Wish // as of this turn
+	w       *journal.Writer
+	resumed bool // w goes on with what was there
+	dir     string
+	mode    string // of w
+	fault   error  // why there is no w
+	retry   packet.Time
+	spare   []queued
+	past    journal.Stats // of journals closed before
+	rolled  packet.Time
+	scope   string // of w, as told by an event
+	stored  time.Duration
 }
 
 // noted is an event and when it happened.
@@ -68,7 +69,12 @@ func newJob(r *Recorder, w Wish) *job {
 func (j *job) set(w Wish) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.wish = w
+	if w.Ended { // nothing else is said of a lesson that is over
+		j.wish.Ended, j.wish.Active = true, false
+	} else {
+		j.wish = w
+	}
+	w = j.wish
 	for _, t := range j.taps {
 		t.allowed.Store(w.allows(t.key, j.sources))
 	}
@@ -219,9 +225,7 @@ func (j *job) drain() {
 	}
 	if j.w != nil {
 		j.tellEvents()
-		for _, q := range queue {
-			j.keep(q)
-		}
+		queue = j.keepAll(queue)
 		if refused > 0 {
 			j.w.Lost(j.w.At(refusedAt), refused, journal.CauseQueue)
 		}
@@ -241,6 +245,21 @@ func (j *job) drain() {
 	j.mu.Unlock()
 }
 
+// keepAll writes down what came under this journal's mode and gives back what is done with; what came since the mode was changed waits for
+// the next journal.
+func (j *job) keepAll(queue []queued) []queued {
+	for i, q := range queue {
+		switch q.mode {
+		case j.mode:
+			j.keep(q)
+		case j.wish0.Mode:
+			j.hold(append([]queued(nil), queue[i:]...))
+			return queue[:i]
+		}
+	}
+	return queue
+}
+
 // hold puts packets back at the head of the queue until there is a journal.
 func (j *job) hold(queue []queued) {
 	j.mu.Lock()
@@ -256,6 +275,9 @@ func (j *job) begin(queue []queued) bool {
 	}
 	first := now
 	for _, q := range queue {
+		if q.mode != j.wish0.Mode {
+			continue
+		}
 		first = min(first, q.b.Arrival)
 		if q.b.Capture != 0 {
 			first = min(first, max(q.b.Capture, q.b.Arrival.Add(-time.Second)))
@@ -272,7 +294,7 @@ func (j *job) begin(queue []queued) bool {
 	if j.fault != nil {
 		j.log.Info("recording begins after all")
 	}
-	j.w, j.dir, j.mode, j.fault = w, dir, j.wish0.Mode, nil
+	j.w, j.resumed, j.dir, j.mode, j.fault = w, resumed, dir, j.wish0.Mode, nil
 	for _, t := range j.taps {
 		t.ids = nil
 	}
@@ -365,6 +387,9 @@ func (j *job) tellEvents() {
 	j.events = nil
 	j.mu.Unlock()
 	for _, n := range events {
+		if n.e.Name == journal.EventStart && j.resumed {
+			continue // it began before
+		}
 		n.e.At = max(j.w.At(n.at), 1)
 		if err := j.w.Event(n.e); err != nil {
 			j.log.Error("event not recorded", "err", err)

@@ -58,6 +58,7 @@ func (t *tapped) Write(batch []*packet.Buffer) {
 type queued struct {
 	t     *tapped
 	layer track.Layer
+	mode  string // that held when it came
 	b     *packet.Buffer
 }
 
@@ -74,7 +75,7 @@ func (j *job) enqueue(t *tapped, batch []*packet.Buffer) {
 			continue
 		}
 		b.Retain()
-		j.queue = append(j.queue, queued{t, t.layer, b})
+		j.queue = append(j.queue, queued{t, t.layer, j.wish.Mode, b})
 		j.waiting += len(b.Payload())
 		if j.oldest == 0 {
 			j.oldest = b.Arrival
