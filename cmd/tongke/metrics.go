@@ -24,6 +24,7 @@ type figures struct {
 	relay        func() relay.Stats
 	links        func() []linkFigures
 	participants func() map[string]int // by role
+	unsynced     func() float64        // seconds
 }
 
 // No figure has a lesson in its labels: a school year would leave thousands of series behind.
@@ -37,13 +38,14 @@ var (
 	tracksDesc      = prometheus.NewDesc("tongke_cascade_tracks", "Tracks that cross the link to this box.", []string{"peer", "direction"}, nil)
 	linkBytesDesc   = prometheus.NewDesc("tongke_cascade_bytes_total", "Media payload bytes over the link to this box.", []string{"peer", "direction"}, nil)
 	rttDesc         = prometheus.NewDesc("tongke_cascade_rtt_seconds", "Round trip time to this box.", []string{"peer"}, nil)
+	unsyncedDesc    = prometheus.NewDesc("tongke_recorder_unsynced_seconds", "Age of the oldest packet to be kept that is not on the disk.", nil, nil)
 	peopleDesc      = prometheus.NewDesc("tongke_lesson_participants", "People and rooms in live lessons.", []string{"role"}, nil)
 )
 
 // Describe is prometheus.Collector.
 func (f figures) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		packetsDesc, bytesDesc, droppedDesc, forwardDesc, subscribersDesc, upDesc, tracksDesc, linkBytesDesc, rttDesc, peopleDesc,
+		packetsDesc, bytesDesc, droppedDesc, forwardDesc, subscribersDesc, upDesc, tracksDesc, linkBytesDesc, rttDesc, peopleDesc, unsyncedDesc,
 	} {
 		ch <- d
 	}
@@ -68,6 +70,7 @@ func (f figures) Collect(ch chan<- prometheus.Metric) {
 		counter(droppedDesc, float64(n), reason)
 	}
 	gauge(subscribersDesc, float64(s.Subscribers))
+	gauge(unsyncedDesc, f.unsynced())
 	buckets, sum := make(map[float64]uint64, len(relay.ForwardBuckets)), uint64(0)
 	for i, le := range relay.ForwardBuckets {
 		sum += s.Forward[i]

@@ -25,6 +25,7 @@ func TestMetricNames(t *testing.T) {
 			return []linkFigures{{peer: "三河", up: true, tracksIn: 1, tracksOut: 2, bytesIn: 3, bytesOut: 4, rttSeconds: 0.05}, {peer: "邬阳"}}
 		},
 		participants: func() map[string]int { return map[string]int{"publisher": 1} },
+		unsynced:     func() float64 { return 0.25 },
 	})
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
@@ -47,6 +48,7 @@ func TestMetricNames(t *testing.T) {
 		`tongke_cascade_bytes_total{direction="out",peer="三河"} 4`,
 		`tongke_cascade_rtt_seconds{peer="三河"} 0.05`,
 		`tongke_lesson_participants{role="publisher"} 1`,
+		`tongke_recorder_unsynced_seconds 0.25`,
 	} {
 		if !slices.Contains(got, want) {
 			t.Errorf("no %s in\n%s", want, w.Body)

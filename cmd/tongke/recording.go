@@ -34,6 +34,8 @@ func (d *daemon) recording(lesson string) protocol.Recording {
 
 func (d *daemon) keeps(lesson string) bool { return d.recorder.Status(lesson).Mode != journal.ModeOff }
 
+func (d *daemon) unsynced() float64 { return d.recorder.Stats().UnsyncedSeconds }
+
 // recordings has the recorder follow the lessons that this box is in: their state is the wish, what happens in them becomes events.
 type recordings struct {
 	d *daemon

@@ -11,6 +11,7 @@ import (
 
 	"tongke/media/cascade"
 	"tongke/media/ingest"
+	"tongke/media/recorder"
 	"tongke/signaling/api"
 )
 
@@ -24,9 +25,10 @@ type statusCmd struct {
 type status struct {
 	api.Status
 	Parts struct {
-		Addresses addresses     `json:"addresses"`
-		Ingest    ingest.Stats  `json:"ingest"`
-		Cascade   cascade.Stats `json:"cascade"`
+		Addresses addresses      `json:"addresses"`
+		Ingest    ingest.Stats   `json:"ingest"`
+		Recorder  recorder.Stats `json:"recorder"`
+		Cascade   cascade.Stats  `json:"cascade"`
 	} `json:"parts"`
 }
 
@@ -96,6 +98,12 @@ func (s status) print(w io.Writer) error {
 		line("", "%s %s, %s", l.ID, l.Title, l.Teacher)
 	}
 	line("media", "%d publishers, %d subscribers", s.Parts.Ingest.Publishers, s.Parts.Ingest.Subscribers)
+	if r := s.Parts.Recorder; r.Lessons > 0 || r.Packets > 0 {
+		line("recording", "%d lessons now, %d packets and %.1f MB on the disk, %.2f s not yet", r.Lessons, r.Packets, float64(r.Bytes)/1e6, r.UnsyncedSeconds)
+		if r.Faults > 0 {
+			line("advice", "the disk takes nothing, %d lessons are not recorded now 硬盘写不进去，正在上的课没有录", r.Faults)
+		}
+	}
 	line("memory", "%.0f MiB, %d goroutines", float64(s.MemoryBytes)/(1<<20), s.Goroutines)
 	if s.OneTime {
 		line("advice", "the administrator still has the one-time password: tongke password 管理员还在用一次性密码")
