@@ -58,6 +58,7 @@ func withBox(dir string, daemon func(*control) error, direct func(*store.Store) 
 		if err == nil {
 			return true, daemon(c)
 		}
+		actAsOwner(dir)
 		s, err := store.Open(dir)
 		switch {
 		case err == nil:

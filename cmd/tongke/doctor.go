@@ -111,6 +111,7 @@ func (c *doctorCmd) ask(dir string, cfg Config, in *doctor.Input) {
 		return
 	}
 	f.Running = doctor.No
+	actAsOwner(dir)
 	s, err := store.Open(dir)
 	if err != nil {
 		return

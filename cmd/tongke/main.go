@@ -25,6 +25,7 @@ type commands struct {
 	Token    tokenCmd    `cmd:"" help:"Make a token for one role in one lesson. 生成某节课某个角色的令牌。"`
 	Password passwordCmd `cmd:"" help:"Set the administrator's password. 设置管理员密码。"`
 	Status   statusCmd   `cmd:"" help:"Ask the running daemon how it is. 查看运行状态。"`
+	Kiosk    kioskCmd    `cmd:"" hidden:"" help:"Show /class on the box's own screen and watch it. 大屏。"`
 	Version  versionCmd  `cmd:"" help:"Print version and build. 显示版本。"`
 }
 

@@ -1,0 +1,88 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"tongke/device/profile"
+)
+
+// TestKiosk: a real browser on a page that lives, then hangs. The watcher ends the browser when it has been silent for the limit.
+func TestKiosk(t *testing.T) {
+	if os.Getenv("BROWSER") == "0" {
+		t.Skip("BROWSER=0")
+	}
+	if _, err := exec.LookPath("chromium"); err != nil {
+		t.Fatal("chromium is missing: apt-get install chromium")
+	}
+	loads := make(chan string, 16)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/class" && r.URL.Path != "/alive" {
+			http.NotFound(w, r)
+			return
+		}
+		loads <- r.URL.Path
+		// Alive for two seconds, then the page's thread never comes back.
+		fmt.Fprint(w, `<title>x</title><script>setTimeout(() => { fetch("/alive").then(() => { for (;;); }) }, 2000)</script>`)
+	}))
+	defer s.Close()
+	page := s.URL + "/class"
+	k := kioskCmd{Limit: 3 * time.Second}
+	flags := append(kioskFlags(t.TempDir(), profile.Profile{Kiosk: profile.Kiosk{Zoom: 1}}), "--headless=new", "--no-sandbox", "--disable-gpu", page)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+	defer cancel()
+	began := time.Now()
+	err := k.show(ctx, page, flags, slog.New(slog.DiscardHandler))
+	if !errors.Is(err, errPageSilent) {
+		t.Fatalf("ended by %v after %v, want that the page is silent", err, time.Since(began))
+	}
+	if got := <-loads; got != "/class" {
+		t.Errorf("first asked for %s", got)
+	}
+	t.Logf("ended %v after the start", time.Since(began).Round(100*time.Millisecond))
+}
+
+func TestKioskFlags(t *testing.T) {
+	all, err := profiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		seen := map[string]bool{}
+		for _, f := range kioskFlags("/x", p) {
+			name, _, _ := strings.Cut(f, "=")
+			if seen[name] {
+				t.Errorf("%s: %s stands there twice, the browser takes the last only", p.Name, name)
+			}
+			seen[name] = true
+		}
+		for _, must := range []string{"--kiosk", "--no-first-run", "--noerrdialogs", "--autoplay-policy", "--auto-accept-camera-and-microphone-capture", "--allow-loopback-in-peer-connection"} {
+			if !seen[must] {
+				t.Errorf("%s: no %s", p.Name, must)
+			}
+		}
+	}
+}
+
+func TestSamePlace(t *testing.T) {
+	const page = "http://127.0.0.1:8080/class"
+	for where, want := range map[string]bool{
+		page: true, page + "/music-1": true, "http://127.0.0.1:8080/": true,
+		"chrome-error://chromewebdata/": false, "http://127.0.0.1:9090/class": false, "about:blank": false, "": false,
+	} {
+		if got := samePlace(where, page); got != want {
+			t.Errorf("%q: %v", where, got)
+		}
+	}
+}
