@@ -63,7 +63,7 @@ func (r *Report) HTML(w io.Writer, when time.Time) error {
 	}
 	var b bytes.Buffer
 	err = t.Execute(&b, map[string]any{
-		"Report": r, "Verdict": r.Verdict(), "When": at,
+		"Report": r, "Many": len(r.Scenarios) > 1, "Verdict": r.Verdict(), "When": at,
 		// Both are ours, embedded above; the policy names their hashes, so nothing else runs or colours the page.
 		"Style": template.CSS(style), "Script": template.JS(script),
 		"Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; style-src " + hashOf(style) + "; script-src " + hashOf(script),

@@ -54,8 +54,8 @@ func (c chart) svg() string {
 	for v := 0.0; v <= c.MaxX+step/1000; v += step {
 		fmt.Fprintf(&b, `<text class="tick" x="%s" y="%g" text-anchor="middle">%s</text>`, num(c.x(v)), chartHeight-7, label(v))
 	}
-	fmt.Fprintf(&b, `<text class="tick" x="%g" y="10">%s</text><text class="tick" x="%g" y="%g" text-anchor="end">%s</text>`,
-		2.0, html.EscapeString(c.Unit), chartWidth-rightEdge, topEdge+plotHeight-4, html.EscapeString(c.XUnit))
+	fmt.Fprintf(&b, `<text class="tick" x="%g" y="%g">%s</text><text class="tick" x="%g" y="%g" text-anchor="end">%s</text>`,
+		leftEdge+4, topEdge+11, html.EscapeString(c.Unit), chartWidth-rightEdge, topEdge+plotHeight-4, html.EscapeString(c.XUnit))
 	for _, s := range c.Series {
 		if d := c.path(s, top); d != "" {
 			fmt.Fprintf(&b, `<path class="line %s" d="%s"/>`, s.Class, d)

@@ -54,6 +54,9 @@ func (s *Scenario) table(b *strings.Builder) {
 	if ref := s.Reference; ref.Sent > 0 {
 		fmt.Fprintf(b, "  本机自身 the machine itself: p50 %.1f, p95 %.1f, p99 %.1f, max %.1f ms, jitter p95 %.1f ms\n", ref.LatencyMs.P50, ref.LatencyMs.P95,
 			ref.LatencyMs.P99, ref.LatencyMs.Max, ref.JitterMs.P95)
+		if s.Busy() {
+			b.WriteString("  这台电脑很忙，部分延迟和卡顿是它自己造成的 this computer was busy: part of the delays and freezes is its own\n")
+		}
 	}
 	for _, l := range s.Limits {
 		if !l.Passed {

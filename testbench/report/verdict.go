@@ -61,7 +61,10 @@ func (s *Scenario) Verdict() Verdict {
 		return Bad
 	}
 	sound, picture, delay := g(concealed, concealedGood, concealedFair), g(frozen, frozenGood, frozenFair), g(latency, latencyGood, latencyFair)
-	grade := max(sound, min(picture, Fair), delay) // voice decides; a picture that stands makes a lesson poor, not impossible
+	grade := max(sound, delay) // voice decides
+	if picture == Bad {
+		grade = max(grade, Fair) // a picture that stands makes a lesson poor, not impossible
+	}
 	if nothing || picture == Bad && sound != Good {
 		grade = Bad
 	}
@@ -82,6 +85,12 @@ func (s *Scenario) Verdict() Verdict {
 	}
 	return Verdict{grade, zh + "。", en + "."}
 }
+
+// busyMs is a delay of the machine itself at which people would notice it.
+const busyMs = 20
+
+// Busy reports whether the machine itself held packets up while this was measured.
+func (s *Scenario) Busy() bool { return s.Reference.LatencyMs.P99 > busyMs }
 
 // Verdict is the answer for all scenarios together.
 func (r *Report) Verdict() Verdict {
