@@ -18,6 +18,9 @@ func (l *Live) enter(a Actor, m protocol.Hello, now time.Time) error {
 		if s.Lead != nil && s.Lead.Online && s.Lead.Session != a.Session && m.Take != protocol.TakeLead {
 			return protocol.Errorf(protocol.Elsewhere, "taught in %s", s.Lead.Room)
 		}
+		if s.Lead == nil && l.whip.Teacher && m.Take != protocol.TakeLead {
+			return protocol.Errorf(protocol.Elsewhere, "taught by a publisher without a page")
+		}
 		return l.take(a, protocol.LessonTake{}, now)
 	}
 	if a.Role != auth.Classroom && a.Role != auth.Assistant || a.Room == s.Master.Room {

@@ -455,6 +455,14 @@ func TestPublishedWithoutAPage(t *testing.T) {
 	if s := c.State(); s.State != protocol.Live || !s.Sources.Teacher || !s.Sources.Voice {
 		t.Errorf("%+v", s)
 	}
+	c.want(protocol.Elsewhere, lead, protocol.Hello{Page: protocol.PageTeach}) // a page does not take it unasked
+	watching := lead
+	watching.Session, watching.Remote = "watching", true
+	c.want("", watching, protocol.Hello{Page: protocol.PageTeach, Remote: true})
+	c.want("", lead, protocol.Hello{Page: protocol.PageTeach, Take: protocol.TakeLead})
+	if s := c.State(); s.Lead == nil || s.Lead.Session != lead.Session {
+		t.Errorf("taken: %+v", s.Lead)
+	}
 	c.Published(nil, c.now)
 	if s := c.State(); s.Sources.Teacher {
 		t.Errorf("%+v", s)
