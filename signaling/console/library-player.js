@@ -132,7 +132,7 @@ export class Player {
 		this.ended = false;
 		this.waiting = performance.now();
 		for (const p of this.parts.values()) {
-			p.feed.follow(this.base, this.needed(p), true);
+			p.feed.follow(this.base, this.needed(p), true, true);
 			this.set(p, this.base);
 		}
 		this.step();
@@ -220,7 +220,7 @@ export class Player {
 			return;
 		}
 		for (const p of this.parts.values()) {
-			p.feed.follow(t, this.needed(p));
+			p.feed.follow(t, this.needed(p), this.waiting !== 0);
 		}
 		if (!this.detail.live && t >= this.length - 0.05 && (this.playing || this.running)) {
 			this.finish();

@@ -15,6 +15,7 @@ export class Refused extends Error {
 	}
 }
 
+const enough = 0.3; // s ahead of the clock to begin with
 const again = [500, 1000, 2000, 4000, 10000]; // ms between tries, the last for ever
 
 /** @param {number} ms */
@@ -33,6 +34,7 @@ export class Feed {
 		this.media = media;
 		this.tell = tell;
 		this.wanted = false; // whether anything is fetched
+		this.waits = true;
 		this.at = 0; // the clock
 		/** @type {Set<number>} fragments that are in the buffer */
 		this.have = new Set();
@@ -63,10 +65,17 @@ export class Feed {
 		this.wake?.();
 	}
 
-	/** Where the clock is. A jump gives up what is fetched for elsewhere. @param {number} t @param {boolean} wanted @param {boolean} [jump] */
-	follow(t, wanted, jump = false) {
+	/**
+	 * Where the clock is. A jump gives up what is fetched for elsewhere.
+	 * @param {number} t
+	 * @param {boolean} wanted
+	 * @param {boolean} waits nothing is shown yet: only what is needed for that is fetched
+	 * @param {boolean} [jump]
+	 */
+	follow(t, wanted, waits, jump = false) {
 		this.at = t;
 		this.wanted = wanted;
+		this.waits = waits;
 		if (jump && this.fetching !== null && this.fetchingNumber !== holds(this.stream, t)) {
 			this.fetching.abort();
 		}
@@ -83,7 +92,7 @@ export class Feed {
 		const b = this.buffer?.buffered;
 		for (let i = 0; b && i < b.length; i++) {
 			if (t >= b.start(i) - 0.08 && t < b.end(i)) {
-				return b.end(i) - t > 0.25 || !this.covers(b.end(i) + 0.05);
+				return b.end(i) - t > enough - 0.05 || !this.covers(b.end(i) + 0.05);
 			}
 		}
 		return false;
@@ -131,7 +140,7 @@ export class Feed {
 			return -1;
 		}
 		const s = this.stream;
-		for (let n = from(s, this.at); n < s.atMs.length && s.atMs[n] / 1000 < this.at + this.most; n++) {
+		for (let n = from(s, this.at); n < s.atMs.length && s.atMs[n] / 1000 < this.at + (this.waits ? enough : this.most); n++) {
 			if (!this.have.has(n)) {
 				return n;
 			}
