@@ -34,6 +34,9 @@ func newIndexer(info journal.Info) *indexer { return &indexer{info: info, byID: 
 
 // packet takes the packets of the journal in its order. What was given before is ignored.
 func (x *indexer) packet(t journal.Track, p journal.Packet) {
+	if p.Seq>>48 != 0 {
+		return // no origin number
+	}
 	f := x.byID[p.Track]
 	if f == nil {
 		f = &feed{queue: newQueue(t), stream: x.stream(t)}
@@ -64,6 +67,7 @@ func (x *indexer) step(end bool) {
 func (s *stream) step(now time.Duration, end bool) {
 	type due struct {
 		track journal.Track
+		order time.Duration // a track's frames stay in its order even where its clock was put back
 		frame
 	}
 	var all []due
@@ -74,13 +78,15 @@ func (s *stream) step(now time.Duration, end bool) {
 				s.accept(f.queue.track, fr)
 			}
 		} else {
+			var order time.Duration
 			for _, fr := range f.frames {
-				all = append(all, due{f.queue.track, fr})
+				order = max(order, fr.at)
+				all = append(all, due{f.queue.track, order, fr})
 			}
 		}
 		f.frames = f.frames[:0]
 	}
-	slices.SortStableFunc(all, func(a, b due) int { return cmp.Compare(a.at, b.at) })
+	slices.SortStableFunc(all, func(a, b due) int { return cmp.Compare(a.order, b.order) })
 	for _, d := range all {
 		s.accept(d.track, d.frame)
 	}

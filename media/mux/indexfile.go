@@ -162,7 +162,7 @@ func bit(v bool) byte {
 }
 
 func (f *fragment) append(b []byte) []byte {
-	b = append(b, bit(f.gap))
+	b = append(b, bit(f.gap)|bit(f.continues)<<1)
 	for _, v := range []int64{f.at, f.duration, int64(f.count), int64(f.bytes), int64(f.size), int64(f.track), int64(f.from), int64(f.to - f.from)} {
 		b = appendVarint(b, v)
 	}
@@ -198,12 +198,13 @@ func decodeStreams(body []byte) ([]*stream, error) {
 			s.gaps = append(s.gaps, gap{time.Duration(r.varint()), time.Duration(r.varint()), r.byte() == 1})
 		}
 		for n := r.uvarint(); n > 0 && !r.short; n-- {
-			f := fragment{gap: r.byte() == 1}
+			flags := r.byte()
+			f := fragment{gap: flags&1 != 0, continues: flags&2 != 0}
 			f.at, f.duration, f.count, f.bytes, f.size = r.varint(), r.varint(), int(r.varint()), int(r.varint()), int(r.varint())
 			f.track, f.from = uint16(r.varint()), time.Duration(r.varint())
 			f.to = f.from + time.Duration(r.varint())
 			f.table = r.bytes()
-			if f.count < 0 || f.bytes < 0 || f.at < 0 || f.duration < 0 || f.count > maxSamples {
+			if f.count < 0 || f.bytes < 0 || f.at < 0 || f.duration < 0 || f.count > maxSamples || f.bytes > 2*fragmentBytes {
 				return nil, errIndex
 			}
 			s.fragments = append(s.fragments, f)

@@ -47,11 +47,12 @@ type Stream struct {
 	Gaps      []Gap
 }
 
-// Fragment is some seconds of a stream. One of pictures begins with a keyframe.
+// Fragment is some seconds of a stream. One of pictures begins with a keyframe, but see Continues.
 type Fragment struct {
 	At, Duration time.Duration // on the journal's timeline
 	Bytes        int           // as Movie.Fragment gives it
 	Gap          bool          // of pictures: the last one stands over a gap; of sound: nothing but silence that stands for what is not there
+	Continues    bool          // begins without a keyframe, because none came for a minute: only to be played after the fragment before
 }
 
 // Gap is a range in which a stream lacks something.
@@ -222,7 +223,7 @@ func (s *stream) public(events []journal.Event) Stream {
 	for i := range s.fragments {
 		f := &s.fragments[i]
 		at := span(f.at, s.scale())
-		out.Fragments[i] = Fragment{At: at, Duration: span(f.at+f.duration, s.scale()) - at, Bytes: f.size, Gap: f.gap}
+		out.Fragments[i] = Fragment{At: at, Duration: span(f.at+f.duration, s.scale()) - at, Bytes: f.size, Gap: f.gap, Continues: f.continues}
 	}
 	for _, g := range s.gaps {
 		out.Gaps = append(out.Gaps, Gap{g.from, g.to, g.why(events)})

@@ -44,7 +44,7 @@ func samplesOf(t testing.TB, m *Movie, name string) (out []placed) {
 		f := &s.fragments[i]
 		samples, err := readSamples(f.table)
 		must(t, err)
-		if f.at != next || len(samples) != f.count || s.codec.Video() && !samples[0].key {
+		if f.at != next || len(samples) != f.count || s.codec.Video() && samples[0].key == f.continues {
 			t.Errorf("%s fragment %d: at %d, want %d; %d samples, want %d", name, i, f.at, next, len(samples), f.count)
 		}
 		for _, p := range samples {
@@ -130,14 +130,15 @@ func TestDrift(t *testing.T) {
 		noCapture     bool
 		jitter        time.Duration
 		tolerance     time.Duration
+		length        time.Duration
 	}{
-		{"capture times", -200, 200, false, 60 * time.Millisecond, 11 * time.Millisecond},
-		{"the other way", 200, -200, false, 60 * time.Millisecond, 11 * time.Millisecond},
-		{"arrivals only", 200, -200, true, 40 * time.Millisecond, 14 * time.Millisecond},
+		{"capture times", -200, 200, false, 60 * time.Millisecond, 11 * time.Millisecond, 45 * time.Minute},
+		{"the other way", 200, -200, false, 60 * time.Millisecond, 11 * time.Millisecond, 10 * time.Minute},
+		{"arrivals only", 200, -200, true, 40 * time.Millisecond, 14 * time.Millisecond, 10 * time.Minute},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStudio(t)
-			makers := lesson(t, 45*time.Minute)
+			makers := lesson(t, tt.length)
 			makers = []*maker{makers[0], makers[2]}
 			makers[0].clip = &clip{codec: codec.H264, step: 3000, units: thin(makers[0].clip.units)}
 			makers[0].ppm, makers[1].ppm = tt.camera, tt.voice

@@ -32,9 +32,6 @@ func (s *stream) sound(f frame, switched bool) {
 	}
 	missing := f.lost || switched
 	quiet := f.size*5 <= l.average*3
-	if switched && l.begun {
-		s.reopen()
-	}
 	switch {
 	case off >= holeLeast || missing && off >= conceal10:
 		if from, to := span(l.heard, soundScale), span(target, soundScale); missing && l.begun && to-from >= soundGap {
@@ -51,7 +48,7 @@ func (s *stream) sound(f frame, switched bool) {
 	s.packet(f, true)
 }
 
-// reopen ends the open fragment, for a fragment holds packets of one track.
+// reopen ends the open fragment if there is something in it.
 func (s *stream) reopen() {
 	if l := &s.layout; l.open && l.cut.count > 0 {
 		s.close()
@@ -67,8 +64,11 @@ func (s *stream) packet(f frame, add bool) {
 	l.average += (f.size - l.average) / 16
 	l.toc = f.toc
 	if add {
+		if l.open && l.cut.from >= 0 && l.cut.track != l.active {
+			s.close() // a fragment holds packets of one track
+		}
 		s.ensure()
-		if l.cut.from == 0 && l.cut.to == 0 {
+		if l.cut.from < 0 {
 			l.cut.from, l.cut.to = f.from, f.to
 		}
 		l.cut.track = l.active

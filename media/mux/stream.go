@@ -11,6 +11,8 @@ const (
 	fragmentLeast = 1900 * time.Millisecond // a keyframe this far from the last cut begins a fragment
 	soundFragment = 4 * time.Second
 	fillerMost    = 60 * time.Second // longest fragment of nothing but silence
+	fragmentBytes = 32 << 20         // and, where keyframes stay away, the most of
+	fragmentMost  = 60 * time.Second // one of pictures
 
 	pictureGap = 250 * time.Millisecond // shorter ones are not worth a name
 	soundGap   = 200 * time.Millisecond
@@ -33,14 +35,16 @@ type stream struct {
 	layout layout
 }
 
-// fragment is some seconds of a stream: one track's frames and fillers. A fragment of pictures begins with a keyframe.
+// fragment is some seconds of a stream: one track's frames and fillers. A fragment of pictures begins with a keyframe,
+// unless that would make it too large.
 type fragment struct {
 	at, duration int64 // ticks
 	count, bytes int   // of samples
 	size         int   // of the fragment as it is served
 	gap          bool
+	continues    bool // it begins without a keyframe
 	track        uint16
-	from, to     time.Duration // arrival of its packets
+	from, to     time.Duration // arrival of its packets, from < 0: it has none
 	table        []byte        // its samples
 }
 
@@ -71,6 +75,7 @@ type layout struct {
 	w       sampleWriter
 	pending []sample // pictures of the open fragment
 	starts  []int64  // and where they begin
+	weight  int      // bytes of those
 }
 
 func (s *stream) scale() int64 {
@@ -125,7 +130,7 @@ func (s *stream) close() {
 func (s *stream) begin(at int64, f *frame) {
 	l := &s.layout
 	l.open = true
-	l.cut = fragment{at: at, track: l.active}
+	l.cut = fragment{at: at, track: l.active, from: -1}
 	if f != nil {
 		l.cut.from, l.cut.to = f.from, f.to
 	}
@@ -154,6 +159,7 @@ func (s *stream) picture(f frame, switched bool) {
 	}
 	if switched {
 		for n := len(l.starts); n > 1 && l.starts[n-1] >= at; n-- { // the new track takes over from its beginning
+			l.weight -= l.pending[n-1].size
 			l.starts, l.pending = l.starts[:n-1], l.pending[:n-1]
 			l.end = l.starts[n-2]
 		}
@@ -175,6 +181,10 @@ func (s *stream) picture(f frame, switched bool) {
 		l.cut.gap = missing
 		s.flush(at)
 		s.begin(at, &f)
+	} else if l.weight+f.size > fragmentBytes || span(at-l.cut.at, pictureScale) >= fragmentMost {
+		s.flush(at)
+		s.begin(at, &f)
+		l.cut.continues = !f.key
 	}
 	s.pend(f, at)
 }
@@ -185,6 +195,7 @@ func (s *stream) pend(f frame, at int64) {
 	l.cut.from, l.cut.to = min(l.cut.from, f.from), max(l.cut.to, f.to)
 	l.pending = append(l.pending, sample{seq: f.seq, packets: f.packets, size: f.size, key: f.key})
 	l.starts = append(l.starts, at)
+	l.weight += f.size
 	l.end = at
 }
 
@@ -199,7 +210,7 @@ func (s *stream) flush(end int64) {
 		p.duration = uint32(min(next-l.starts[i], 1<<31))
 		s.add(p, 1)
 	}
-	l.pending, l.starts = l.pending[:0], l.starts[:0]
+	l.pending, l.starts, l.weight = l.pending[:0], l.starts[:0], 0
 	s.close()
 }
 
