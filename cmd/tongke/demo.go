@@ -231,17 +231,24 @@ func (d *demo) makeLesson(ctx context.Context) error {
 	return refusalFault(err)
 }
 
-// writeFile writes demo.json: which boxes there are and which of their pages exist.
+// writeFile writes demo.json: which boxes there are and which of their pages exist. The lesson is taught at the core.
 func (d *demo) writeFile(ctx context.Context) error {
 	f := demoFile{Lesson: demoLesson}
-	for _, b := range d.boxes {
-		page, err := d.page(ctx, b)
-		if err != nil {
-			return err
+	for i, b := range d.boxes {
+		pages := map[string]string{}
+		for _, p := range []struct{ name, path, role string }{
+			{"class", "/class/" + demoLesson, "classroom"}, {"teach", "/teach/" + demoLesson, "teacher"}, {"library", "/library", "teacher"},
+		} {
+			if p.name == "teach" && i > 0 {
+				continue
+			}
+			page, err := d.page(ctx, b, p.path, p.role)
+			if err != nil {
+				return err
+			}
+			pages[p.name] = page
 		}
-		f.Boxes = append(f.Boxes, demoFileBox{
-			Name: b.name, HTTPS: "https://" + b.https, Local: "http://" + b.local, Pages: map[string]string{"class": page},
-		})
+		f.Boxes = append(f.Boxes, demoFileBox{Name: b.name, HTTPS: "https://" + b.https, Local: "http://" + b.local, Pages: pages})
 	}
 	doc, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
@@ -254,11 +261,15 @@ func (d *demo) writeFile(ctx context.Context) error {
 	return nil
 }
 
-// page is the address of a box's classroom page, with a token that lets it in from anywhere.
-func (d *demo) page(ctx context.Context, b *demoBox) (string, error) {
-	t, err := newToken(ctx, b.dir, tokenRequest{Lesson: demoLesson, Role: "classroom", Campus: b.name, TTL: 24 * time.Hour})
+// page is the address of a box's page, with a token that lets it in from anywhere.
+func (d *demo) page(ctx context.Context, b *demoBox, path, role string) (string, error) {
+	r := tokenRequest{Lesson: demoLesson, Role: role, TTL: 24 * time.Hour}
+	if role == "classroom" {
+		r.Campus = b.name
+	}
+	t, err := newToken(ctx, b.dir, r)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("http://%s/class/%s#token=%s", b.local, demoLesson, t), nil
+	return fmt.Sprintf("http://%s%s#token=%s", b.local, path, t), nil
 }

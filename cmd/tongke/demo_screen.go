@@ -59,15 +59,14 @@ func (s *screen) pages(f demoFile) {
 	fmt.Fprintf(out, "\n%s的%s正在上%s，%s一起听。\n", demoCore, demoTeacher, demoTitle, strings.Join(demoMembers, "和"))
 	fmt.Fprintln(out, "A teacher at the core school teaches; two member schools attend. Open these pages in a browser:")
 	for i, b := range f.Boxes {
-		page, ok := b.Pages["class"]
-		if !ok {
-			continue
-		}
-		fmt.Fprintf(out, "\n  %s  %s\n", b.Name, page)
-		if i == 0 {
-			fmt.Fprintln(out, "    看：老师所在的教室，这块屏看听课的班（先打开下面两页）。The teacher's own classroom: its screen shows the classes that attend (open the two pages below first).")
-		} else {
-			fmt.Fprintln(out, "    看：老师的画面、黑板和声音；黑板上的时钟在走，经过本校自己的设备。The teacher, the board with a moving clock, and the voice, through this school's own box.")
+		for _, p := range []struct{ name, say string }{
+			{"teach", "讲：老师的电脑。课由演示在讲，选“在这里接着讲”就由你来讲，可以点名。Teach: the demo teaches; choose to go on here and you do, and can call on schools."},
+			{"class", watches(i)},
+			{"library", "看录像：录下来的课。Recordings of what was taught."},
+		} {
+			if page := b.Pages[p.name]; page != "" {
+				fmt.Fprintf(out, "\n  %s  %s\n    %s\n", b.Name, page, p.say)
+			}
 		}
 	}
 	fmt.Fprintln(out, "\n从别的电脑看，用 https（先接受证书提示），# 后面照抄。From another computer use https (accept the certificate), with the same path and token:")
@@ -76,6 +75,14 @@ func (s *screen) pages(f demoFile) {
 	}
 	fmt.Fprintln(out, "\n按 Ctrl-C 结束。Press Ctrl-C to end.")
 	fmt.Fprintln(out)
+}
+
+// watches says what the wall screen of a box shows; the first box is the core's.
+func watches(box int) string {
+	if box == 0 {
+		return "看：老师所在的教室，这块屏看听课的班（先打开两所成员校的大屏）。The teacher's own classroom: its screen shows the classes that attend (open the member schools' screens first)."
+	}
+	return "看：老师的画面、黑板和声音；黑板上的时钟在走，经过本校自己的设备。The teacher, the board with a moving clock, and the voice, through this school's own box."
 }
 
 // liveHead says what stands in campusLine.

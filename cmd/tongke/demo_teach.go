@@ -30,7 +30,12 @@ func (d *demo) teach(ctx context.Context) error {
 	defer people.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	people.Go(func() { _ = teacher.Run(ctx) }) // ends with ctx, and only then
+	lead, err := d.followLead(ctx)
+	if err != nil {
+		return err
+	}
+	people.Go(func() { lead.run(ctx) })                  // ends with ctx
+	people.Go(func() { substitute(ctx, teacher, lead) }) // ends with ctx
 
 	rooms := make([]*peer.Classroom, len(d.boxes)-1)
 	for i, b := range d.boxes[1:] {
@@ -55,7 +60,9 @@ func (d *demo) teach(ctx context.Context) error {
 		if d.con.terminal || !headed {
 			lines, headed = append(lines, liveHead), true
 		}
-		if s := teacher.Stats(); !s.Camera || !s.Board {
+		if lead.taken() {
+			lines = append(lines, "有人在浏览器里接着讲这节课。 A person goes on with the lesson in a browser.")
+		} else if s := teacher.Stats(); !s.Camera || !s.Board {
 			lines = append(lines, shorten("老师正在接入…  The teacher is connecting."+reason(s.LastError), 79))
 		}
 		for i, b := range d.boxes[1:] {

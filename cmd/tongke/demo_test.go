@@ -48,12 +48,22 @@ func TestDemo(t *testing.T) {
 			}
 		}
 	}
-	for _, b := range f.Boxes {
-		page, token, ok := strings.Cut(b.Pages["class"], "#token=")
-		if !ok || !strings.HasPrefix(page, b.Local+"/class/"+f.Lesson) || !strings.HasPrefix(token, "tk1.") {
-			t.Errorf("%s: page %q", b.Name, b.Pages["class"])
+	for i, b := range f.Boxes {
+		var urls []string
+		for name, path := range map[string]string{"class": "/class/" + f.Lesson, "teach": "/teach/" + f.Lesson, "library": "/library"} {
+			page, token, ok := strings.Cut(b.Pages[name], "#token=")
+			if name == "teach" && i > 0 {
+				if page != "" {
+					t.Errorf("%s teaches too", b.Name)
+				}
+				continue
+			}
+			if !ok || page != b.Local+path || !strings.HasPrefix(token, "tk1.") {
+				t.Errorf("%s: %s %q", b.Name, name, b.Pages[name])
+			}
+			urls = append(urls, page, b.HTTPS+path)
 		}
-		for _, url := range []string{page, b.HTTPS + "/class/" + f.Lesson} {
+		for _, url := range urls {
 			if got := statusOf(url); got != http.StatusOK {
 				t.Errorf("%s: %d", url, got)
 			}

@@ -1,0 +1,55 @@
+package day_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestTeachTheDemo opens the teacher's page of the demo, whose lesson a synthetic teacher gives: the page says so, and goes on with it when
+// asked to.
+func TestTeachTheDemo(t *testing.T) {
+	teacher := chromium(t)
+	path, err := program()
+	must(t, err)
+	dir := t.TempDir()
+	cmd := exec.Command(path, "demo", "--dir", dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	var said strings.Builder
+	cmd.Stderr = &said
+	must(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Signal(os.Interrupt); _ = cmd.Wait() })
+	var demo struct {
+		Boxes []struct {
+			Name  string
+			Pages map[string]string
+		}
+	}
+	eventually(t, patience, "demo.json", func() bool {
+		doc, err := os.ReadFile(filepath.Join(dir, "demo.json"))
+		return err == nil && json.Unmarshal(doc, &demo) == nil && len(demo.Boxes) == 3
+	})
+	class := another(t, teacher)
+	open(t, class, demo.Boxes[1].Pages["class"], thirdProbe)
+	wallIs(t, class, "live")
+	flows(t, class, 2*time.Second)
+
+	open(t, teacher, demo.Boxes[0].Pages["teach"], probe{Camera: &film{640, 360, 15}, Voice: &voice{Tone: 440, Gain: 0.3}})
+	shows(t, teacher, "that it is taught elsewhere", `window.tongke?.phase === "elsewhere" && document.body.innerText.includes("这节课正在另一台电脑上讲")`)
+	press(t, teacher, `[...document.querySelectorAll("#ways button")].find((b) => b.textContent === "在这里接着讲")`)
+	shows(t, teacher, "the lesson", `tongke.phase === "in" && tongke.publishing === "connected"`)
+	shows(t, teacher, "the campuses", `document.querySelectorAll(".tile").length === 2`)
+	shows(t, class, "this teacher, without the board that went", `document.querySelector("#teacher video")?.videoWidth > 0 && document.querySelector("#teacher video").videoWidth <= 640 && document.querySelector("#board video") === null`)
+	press(t, teacher, tile(demo.Boxes[1].Name)+`.querySelector(".call")`)
+	wallIs(t, class, "floor.us")
+	time.Sleep(3 * time.Second)
+	wallIs(t, class, "floor.us")
+	if !eval[bool](t, teacher, `tongke.phase === "in"`) {
+		t.Error("the lesson was taken back")
+	}
+}
