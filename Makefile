@@ -3,13 +3,13 @@
 
 export BROWSER ?= 1
 
-.PHONY: build test lint cross fuzz bench screens clean
+.PHONY: build test lint cross fuzz bench scenarios screens clean
 
 # The daemon for this machine, in dist/.
 build:
 	CGO_ENABLED=0 go build -trimpath -o dist/tongke ./cmd/tongke
 
-# Everything that a change must pass: lint, cross, fuzz, then all tests with the race detector.
+# Everything that a change must pass: lint, cross, fuzz, lessons over bad lines, then all tests with the race detector.
 test:
 	@.ci/test
 
@@ -29,6 +29,11 @@ fuzz:
 bench:
 	go test -run '^$$' -bench . -benchmem ./media/...
 	go test -run '^$$' -bench . -benchtime 1x ./testbench/peer/load
+
+# A lesson over emulated lines, every scenario (six minutes); SCENARIO="clean loss-5" for some. Figures and page in out/bench.*.
+scenarios: export SCENARIO ?= all
+scenarios:
+	@.ci/bench
 
 # Every state of every page at every size in both languages, as pictures in out/screens, for a person to look at (ten minutes).
 # STATES=live,hand.up and PAGES=class,teach,assist,home choose some.
