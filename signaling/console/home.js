@@ -117,12 +117,7 @@ function show() {
 	const admin = me.role === "administrator";
 	const wanted = location.hash.slice(1);
 	const place = admin && ["rooms", "people", "plan"].includes(wanted) ? wanted : "today";
-	by("places").hidden = !admin && !records;
-	by("library").hidden = !records;
-	by("library").setAttribute("href", link("/library"));
-	for (const a of /** @type {NodeListOf<HTMLElement>} */ (by("places").querySelectorAll("[data-admin]"))) {
-		a.hidden = !admin;
-	}
+	by("places").hidden = !admin;
 	by("choose").hidden = true;
 	for (const a of by("places").querySelectorAll("a")) {
 		if (a.hash === `#${place}`) {

@@ -2,7 +2,7 @@
 // lesson without a voice) the clock runs by itself. Pictures are led back to it by small changes of their speed.
 
 import { Feed } from "./library-stream.js";
-import { begins, ends, hole, holds, led } from "./library-time.js";
+import { begins, edge, ends, hole, holds, led } from "./library-time.js";
 
 /** @typedef {import("./library-time.js").Detail} Detail */
 /** @typedef {import("./library-time.js").Stream} Stream */
@@ -96,7 +96,8 @@ export class Player {
 
 	/** How long it is, s. */
 	get length() {
-		return Math.max(this.detail.durationMs / 1000, ...this.detail.streams.map(ends));
+		const newest = Math.max(0, ...this.detail.streams.map(ends));
+		return this.detail.live ? newest : Math.max(this.detail.durationMs / 1000, newest);
 	}
 
 	/** The clock, s. */
@@ -122,7 +123,7 @@ export class Player {
 
 	/** Where a jump may go at most: a running lesson has no last picture yet. */
 	get last() {
-		return this.detail.live ? Math.max(this.length - 4, begins(this.detail.streams)) : this.length;
+		return this.detail.live ? Math.max(edge(this.detail.streams), begins(this.detail.streams)) : this.length;
 	}
 
 	/** @param {number} t */

@@ -167,6 +167,16 @@ export function from(s, t) {
 /** Where a stream ends, s. @param {Stream} s */
 export const ends = (s) => (s.atMs.length === 0 ? 0 : (s.atMs[s.atMs.length - 1] + s.lastMs[s.lastMs.length - 1]) / 1000);
 
+/**
+ * Up to where a running lesson can be played: all of what goes on is there, and a little more is to come meanwhile.
+ * @param {Stream[]} streams
+ */
+export function edge(streams) {
+	const main = streams.filter((s) => !s.campus && s.atMs.length > 0).map(ends);
+	const newest = Math.max(0, ...main);
+	return Math.max(0, Math.min(...main.filter((t) => t > newest - 12), newest) - 1.5); // a board that was taken away holds up nobody
+}
+
 /** Where there is something first, s. @param {Stream[]} streams */
 export function begins(streams) {
 	const first = streams.filter((s) => !s.campus && s.atMs.length > 0).map((s) => s.atMs[0] / 1000);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { begins, chapter, chosen, choices, counted, during, ends, everything, from, holds, hole, lasting, led, marks, nextSpeed, sized, spare, titled } from "../library-time.js";
+import { begins, chapter, chosen, choices, counted, during, edge, ends, everything, from, holds, hole, lasting, led, marks, nextSpeed, sized, spare, titled } from "../library-time.js";
 
 const day = (ms) => Math.floor(ms / 86400000);
 const now = Date.parse("2026-11-21T02:00:00Z");
@@ -68,6 +68,9 @@ test("fragments of a time", () => {
 	assert.deepEqual([ends(s), ends(stream("x", []))], [34, 0]);
 	assert.equal(begins([s, stream("voice", [[200, 4000]]), stream("pupils:a", [[0, 100]], { campus: "a" })]), 0.2);
 	assert.equal(begins([]), 0);
+	assert.equal(edge([s, stream("voice", [[0, 32000]])]), 30.5);
+	assert.equal(edge([stream("board", [[0, 9000]]), stream("voice", [[0, 32000]])]), 30.5, "the board was taken away");
+	assert.equal(edge([]), 0);
 });
 
 test("a hole is skipped once it is reached, unless somebody wants it", () => {
