@@ -1,0 +1,4 @@
+//go:build !linux
+
+// Package powercut pulls the plug while the product writes. It needs Linux.
+package powercut
