@@ -162,7 +162,7 @@ func FuzzIndex(f *testing.F) {
 		}
 		m := &Movie{streams: streams}
 		for _, st := range streams {
-			st.public(nil)
+			st.public(nil, nil)
 			st.initial()
 			for i := range st.fragments {
 				if len(st.fragments[i].table) < 64 {

@@ -19,6 +19,13 @@ var (
 	ErrGone = errors.New("no longer in the journal")
 )
 
+// The first look at a lesson that has run for long takes no longer than scanLive, so that it can be played from its beginning at once; each Update
+// goes on. The clock is looked at every scanLook packets.
+const (
+	scanLive = 300 * time.Millisecond
+	scanLook = 1000
+)
+
 // Movie is a recording as players see it: streams of fragments on one timeline, which is the journal's. It serves several goroutines.
 type Movie struct {
 	reader *journal.Reader
@@ -64,7 +71,7 @@ type Gap struct {
 // Why there is a gap: a cause of the journal's own (journal.CauseRestart, …), or one of these.
 const (
 	WhyLost    = "lost"    // packets never came
-	WhyStopped = "stopped" // the source was off, or began anew
+	WhyStopped = "stopped" // the source was off, not wanted, or began anew
 	WhyErased  = "erased"  // taken out on purpose
 )
 
@@ -87,7 +94,8 @@ func Index(r *journal.Reader) (*Movie, error) {
 	return m, nil
 }
 
-// Update sees what the writer has stored since, and ends the movie when the recording has ended. Fragments that were given before stay as
+// Update sees what the writer has stored since, and ends the movie when the recording has ended. Of a long lesson that was not looked at for long it
+// sees a part, the next call more. Fragments that were given before stay as
 // they are, unless parts of the journal were erased: then the movie is made anew.
 func (m *Movie) Update() error {
 	if err := m.reader.Refresh(); err != nil {
@@ -117,19 +125,23 @@ func (m *Movie) Update() error {
 	return nil
 }
 
-// scan reads what the journal has beyond scanned.
+// scan reads what the journal has beyond scanned: of a running lesson for as long as a viewer may wait, the rest the next time.
 func (m *Movie) scan() error {
 	r := m.reader
-	live := r.Live()
+	live, began := r.Live(), time.Now()
 	if m.grower == nil {
 		m.grower = newIndexer(r.Info())
 	}
-	end := r.Duration()
+	end, n := r.Duration(), 0
 	err := r.Packets(m.scanned, end+1, nil, func(t journal.Track, p journal.Packet) error {
 		m.grower.packet(t, p)
+		if n++; live && n%scanLook == 0 && p.Arrival > m.scanned && time.Since(began) > scanLive {
+			end = p.Arrival
+			return errEnough
+		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errEnough) {
 		return err
 	}
 	m.scanned = end
@@ -190,7 +202,7 @@ func (m *Movie) Duration() time.Duration {
 
 // Streams are the streams that have fragments: teacher and board first, then the teaching room's voice, then the others as they appeared.
 func (m *Movie) Streams() []Stream {
-	events := m.reader.Events()
+	events, erased := m.reader.Events(), m.reader.Erased()
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var out []Stream
@@ -198,7 +210,7 @@ func (m *Movie) Streams() []Stream {
 		if len(s.fragments) == 0 {
 			continue
 		}
-		out = append(out, s.public(events))
+		out = append(out, s.public(events, erased))
 	}
 	slices.SortStableFunc(out, func(a, b Stream) int { return rank(a) - rank(b) })
 	return out
@@ -212,7 +224,7 @@ func rank(s Stream) int {
 	return len(first)
 }
 
-func (s *stream) public(events []journal.Event) Stream {
+func (s *stream) public(events []journal.Event, erased []journal.ErasedRange) Stream {
 	out := Stream{
 		Name: s.name, Source: s.source, Campus: s.campus, Room: s.room, Kind: track.Audio, Codec: s.codec, MIME: s.mime(),
 		Width: s.parameters.Width, Height: s.parameters.Height, Fragments: make([]Fragment, len(s.fragments)),
@@ -226,13 +238,30 @@ func (s *stream) public(events []journal.Event) Stream {
 		out.Fragments[i] = Fragment{At: at, Duration: span(f.at+f.duration, s.scale()) - at, Bytes: f.size, Gap: f.gap, Continues: f.continues}
 	}
 	for _, g := range s.gaps {
-		out.Gaps = append(out.Gaps, Gap{g.from, g.to, g.why(events)})
+		why := g.why(events, erased, s.source)
+		if why == WhyLost && g.to-g.from >= unwanted && !s.teaches() {
+			why = WhyStopped
+		}
+		out.Gaps = append(out.Gaps, Gap{g.from, g.to, why})
 	}
 	return out
 }
 
+// unwanted: a room that did not have the floor leaves out as many numbers as it made meanwhile. Where they are that long, nothing was lost.
+const unwanted = 3 * time.Second
+
+// teaches says whether a stream is of the teaching room.
+func (s *stream) teaches() bool {
+	return s.name == track.Teacher || s.name == track.Board || s.name == track.Voice
+}
+
 // why looks for what the journal says of that time.
-func (g gap) why(events []journal.Event) string {
+func (g gap) why(events []journal.Event, erased []journal.ErasedRange, source string) string {
+	for _, e := range erased {
+		if e.From < g.to && e.To > g.from && (e.Source == "" || e.Source == source) {
+			return WhyErased
+		}
+	}
 	for _, e := range events {
 		if e.Name != journal.EventGap {
 			continue

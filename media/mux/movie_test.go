@@ -465,6 +465,32 @@ func TestRunning(t *testing.T) {
 	}
 }
 
+// TestLongRunning: the first look at a lesson that has run for long ends soon; looking again comes to its end.
+func TestLongRunning(t *testing.T) {
+	s := newStudio(t)
+	makers := lesson(t, 20*time.Minute)
+	makers[0].clip = &clip{codec: codec.H264, step: 3000, units: thin(makers[0].clip.units)}
+	s.record(t, makers[0], makers[2])
+	began := time.Now()
+	m := index(t, s.open(t))
+	t.Logf("first look: %v, %v", time.Since(began), m.Duration())
+	for range 1000 {
+		if m.Duration() > 20*time.Minute-20*time.Second {
+			break
+		}
+		must(t, m.Update())
+	}
+	if d := m.Duration(); d < 20*time.Minute-20*time.Second || m.Whole() {
+		t.Errorf("%v, whole %v", d, m.Whole())
+	}
+	r := s.end(t)
+	must(t, m.Update())
+	must(t, os.Remove(filepath.Join(s.dir, IndexName)))
+	if !m.Whole() || !bytes.Equal(encodeIndex(m.streams), encodeIndex(index(t, r).streams)) {
+		t.Error("looked at in parts and at once differ")
+	}
+}
+
 // TestIndexFile: the file is used when it fits, and else made anew.
 func TestIndexFile(t *testing.T) {
 	s := newStudio(t)
