@@ -62,6 +62,9 @@ const surface = Object.freeze({
 	get camera() {
 		return wall?.camera.state ?? "off";
 	},
+	get preview() {
+		return wall?.preview;
+	},
 	get sent() {
 		const lines = [...(wall?.publisher.lines ?? [])];
 		return lines.map(([source, t]) => ({ source, live: t.sender.track?.readyState === "live", layers: t.sender.getParameters().encodings.map((e) => `${e.rid ?? ""}:${e.active}`) }));

@@ -307,6 +307,48 @@ func TestHotPlug(t *testing.T) {
 	})
 }
 
+// Before a lesson the page ticks what it has looked at, and says the cure of what is not well.
+func TestSoon(t *testing.T) {
+	tab := start(t)
+	b := newBox(t)
+	b.lessons.start = time.Now().Add(4 * time.Minute)
+	must(t, tab.Do(chromedp.EmulateViewport(1920, 1080), chromedp.Navigate(b.url+"/class")))
+	must(t, tab.Do(chromedp.Evaluate[chromedp.Void](unplug)))
+	until(t, tab, 15*time.Second, "soon", is("soon"))
+	ticks := func(what string, want ...string) {
+		t.Helper()
+		var got string
+		for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			if got = eval[string](t, tab, `[...document.querySelectorAll("#checks li")].map((e) => e.textContent).join(" ")`); got == strings.Join(want, " ") {
+				return
+			}
+		}
+		t.Errorf("%s: the page says %q, want %q", what, got, want)
+	}
+	ticks("all is well", "✓ 摄像头", "✓ 话筒", "✓ 声音", "✓ 网络")
+	if eval[bool](t, tab, `tongke.sent.length > 0`) {
+		t.Error("something is sent before the lesson")
+	}
+	// The devices are there, and nothing comes of them: a cap on the camera, a microphone that is switched off.
+	eval[bool](t, tab, `(() => {
+		const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 360 });
+		const paint = canvas.getContext("2d");
+		setInterval(() => paint.fillRect(0, 0, 640, 360), 100);
+		const sound = new AudioContext().createMediaStreamDestination();
+		navigator.mediaDevices.getUserMedia = async (c) => (c.video ? canvas.captureStream(10) : sound.stream.clone());
+		for (const kind of ["video", "audio"]) pull(kind);
+		return true;
+	})()`)
+	ticks("black and silent", "✕ 摄像头：取下镜头盖，打开灯", "✕ 话筒：看它的开关和电池", "✓ 声音", "✓ 网络")
+	eval[bool](t, tab, `(navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotFoundError"); }, pull("video"), pull("audio"), true)`)
+	eval[bool](t, tab, `(() => { for (const s of [tongke.preview]) for (const x of s.getTracks()) { x.stop(); x.dispatchEvent(new Event("ended")); } return true; })()`)
+	b.set(func(b *box) { b.uplink = protocol.Uplink{Since: protocol.At(time.Now())} })
+	for range 10 {
+		must(t, tab.Do(chromedp.KeyEvent("-")))
+	}
+	ticks("nothing is well", "✕ 摄像头：请插紧它的线", "✕ 话筒：看它的开关和电池", "✕ 声音：音量是 0，请按 + 键", "✕ 网络：正在重连，不用管")
+}
+
 // A monkey at keyboard and screen leaves the lesson as it was.
 func TestMonkey(t *testing.T) {
 	tab := start(t)
