@@ -12,10 +12,13 @@ import (
 // Lesson is a lesson as the API shows it.
 type Lesson struct {
 	protocol.Lesson
-	Stale bool `json:"stale,omitempty"` // its box cannot be heard at the moment; this is what was known last
+	Stale    bool            `json:"stale,omitempty"`    // its box cannot be heard at the moment; this is what was known last
+	Feedback map[string]bool `json:"feedback,omitempty"` // how it went, by room; for its teacher and administrators, at the box that owns it
 }
 
-func (a *API) show(l protocol.Lesson) Lesson { return Lesson{l, a.cfg.Lessons.Stale(l.ID)} }
+func (a *API) show(l protocol.Lesson) Lesson {
+	return Lesson{Lesson: l, Stale: a.cfg.Lessons.Stale(l.ID)}
+}
 
 // sees reports whether somebody may know of a lesson: with a token its own, a classroom those it attends, a teacher the own ones, other
 // people of the box all.
@@ -56,7 +59,11 @@ func (a *API) lesson(w http.ResponseWriter, r request) error {
 	if !a.sees(r.who, l) {
 		return lesson.ErrUnknown // not told apart from one that does not exist
 	}
-	return writeJSON(w, http.StatusOK, a.show(l))
+	out := a.show(l)
+	if r.who.Role == auth.Administrator || r.who.Role == auth.Operator || r.who.Teaches(l.ID, l.Teacher, l.CreatedBy) {
+		out.Feedback = a.cfg.Lessons.Feedback(l.ID)
+	}
+	return writeJSON(w, http.StatusOK, out)
 }
 
 // newLesson is what a caller says about a lesson; what is left out gets the defaults.

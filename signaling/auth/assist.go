@@ -44,7 +44,13 @@ type phones struct {
 
 type room struct {
 	code string
-	in   map[string]time.Time // TokenID → when the phone went; zero while it is there
+	in   map[string]phone // by TokenID
+}
+
+// phone is one phone's place in a room.
+type phone struct {
+	sessions int       // of the same phone: a page that is loaded anew has two for a while
+	went     time.Time // when the last one ended
 }
 
 func newPhones() phones {
@@ -69,7 +75,7 @@ func (p *phones) roomLocked(s seat) *room {
 			break
 		}
 	}
-	r := &room{code: newAssistCode(), in: map[string]time.Time{}}
+	r := &room{code: newAssistCode(), in: map[string]phone{}}
 	for _, taken := p.codes[r.code]; taken; _, taken = p.codes[r.code] {
 		r.code = newAssistCode()
 	}
@@ -160,10 +166,12 @@ func (a *Auth) PhoneCame(p Principal) error {
 	a.phones.mu.Lock()
 	defer a.phones.mu.Unlock()
 	r := a.phones.roomLocked(seat{p.Lesson, p.Campus, p.Classroom})
-	if _, known := r.in[p.TokenID]; !known && r.taken(time.Now()) >= roomPhones {
+	at, known := r.in[p.TokenID]
+	if !known && r.taken(time.Now()) >= roomPhones {
 		return ErrPhones
 	}
-	r.in[p.TokenID] = time.Time{}
+	at.sessions++
+	r.in[p.TokenID] = at
 	return nil
 }
 
@@ -172,16 +180,16 @@ func (a *Auth) PhoneWent(p Principal) {
 	a.phones.mu.Lock()
 	defer a.phones.mu.Unlock()
 	if r := a.phones.seats[seat{p.Lesson, p.Campus, p.Classroom}]; r != nil {
-		if _, known := r.in[p.TokenID]; known {
-			r.in[p.TokenID] = time.Now()
+		if at := r.in[p.TokenID]; at.sessions > 0 {
+			r.in[p.TokenID] = phone{at.sessions - 1, time.Now()}
 		}
 	}
 }
 
 // taken counts places and forgets phones that went long ago.
 func (r *room) taken(now time.Time) int {
-	for id, went := range r.in {
-		if !went.IsZero() && now.Sub(went).Abs() > phoneGone {
+	for id, at := range r.in {
+		if at.sessions == 0 && now.Sub(at.went).Abs() > phoneGone {
 			delete(r.in, id)
 		}
 	}

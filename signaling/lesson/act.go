@@ -3,6 +3,7 @@ package lesson
 import (
 	"context"
 	"errors"
+	"maps"
 	"strconv"
 	"time"
 
@@ -152,6 +153,8 @@ func (h *Hub) persist(v *view, m protocol.Request) error {
 		if _, err := h.reg.End(v.id); err != nil {
 			return err
 		}
+	case protocol.Feedback:
+		return h.reg.setFeedback(v.id, v.live.kept.Feedback)
 	case protocol.LessonSet:
 		if err := h.reg.setRecord(v.id, s.Record, s.Scope); err != nil {
 			return err
@@ -171,6 +174,17 @@ func (r *Registry) setRecord(id, keeps, scope string) error {
 		}
 		rec.Lesson.Record, rec.Lesson.Scope = keeps, scope
 		rec.Lesson.Revision++
+		return rec, nil
+	})
+}
+
+// setFeedback keeps how a lesson went with its record.
+func (r *Registry) setFeedback(id string, said map[string]bool) error {
+	return r.change(id, func(rec record, ok bool) (record, error) {
+		if !ok || rec.Lesson.Owner != r.cfg.Box {
+			return rec, ErrUnknown
+		}
+		rec.Feedback = maps.Clone(said)
 		return rec, nil
 	})
 }

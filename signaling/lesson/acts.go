@@ -295,6 +295,9 @@ func (l *Live) feedback(a Actor, m protocol.Feedback, _ time.Time) error {
 	if l.kept.Feedback == nil {
 		l.kept.Feedback = map[string]bool{}
 	}
+	if said, ok := l.kept.Feedback[a.Room]; ok && said == m.OK {
+		return nil
+	}
 	l.kept.Feedback[a.Room] = m.OK
 	l.touch()
 	return nil

@@ -311,8 +311,9 @@ func (h *Hub) recordChanged(id string) {
 			watchers := v.watchers
 			delete(h.views, id)
 			h.saver.drop(id)
-			v = h.view(id, now)
-			v.watchers = watchers
+			if v = h.view(id, now); v != nil { // else it has just ended
+				v.watchers = watchers
+			}
 		case v.live != nil:
 			v.live.describe(rec.Lesson)
 			v.live.expect(h.expected(rec.Lesson), now)

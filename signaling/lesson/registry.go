@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -70,6 +71,8 @@ type record struct {
 	Lesson Lesson `json:"lesson"`
 	Via    string `json:"via,omitempty"`    // box id of the link's other end, for mirrors
 	ByHand bool   `json:"byHand,omitempty"` // ended by a person
+
+	Feedback map[string]bool `json:"feedback,omitempty"` // how it went, by room; at the owner
 }
 
 var table = store.TableOf[record](store.BucketLessons)
@@ -219,6 +222,13 @@ func (r *Registry) Get(id string) (Lesson, bool) {
 	defer r.mu.Unlock()
 	rec, ok := r.records[id]
 	return rec.Lesson, ok
+}
+
+// Feedback is how a lesson of this box went, as the assistants of rooms said after it.
+func (r *Registry) Feedback(id string) map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.records[id].Feedback)
 }
 
 // Open is a lesson that has not ended.

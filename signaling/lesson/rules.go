@@ -94,7 +94,7 @@ var rules = map[string]rule{
 	"note.text":   {who: roles{auth.Assistant: may, auth.Teacher: leads}, when: talking, do: on((*Live).text)},
 	"note.seen":   {who: roles{auth.Assistant: may, auth.Teacher: leads}, when: whenOpen, do: on((*Live).seen)},
 	"help":        {who: inRoom, when: always, local: true},
-	"feedback":    {who: roles{auth.Assistant: may}, when: after, do: on((*Live).feedback)},
+	"feedback":    {who: roles{auth.Assistant: may}, when: after, durable: true, do: on((*Live).feedback)},
 
 	"media.up":        {who: players, when: whenOpen, local: true},
 	"media.down":      {who: players, when: whenOpen, local: true},

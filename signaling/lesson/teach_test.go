@@ -71,3 +71,22 @@ func TestOwnBoxSpeaksForItsRoom(t *testing.T) {
 		}
 	})
 }
+
+// How a lesson went is kept with its record, from a member's phone too.
+func TestFeedbackIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, cutNorth, cutSouth := newSchool(t)
+		phone := Actor{Role: auth.Assistant, Room: "north", Session: "phone"}
+		isCode(t, "before the end", s.north.do("a", phone, protocol.Feedback{OK: true}), protocol.WrongState)
+		s.core.must("a", s.core.teacher(), protocol.LessonFinish{Confirm: true})
+		time.Sleep(100 * time.Millisecond)
+		s.north.must("a", phone, protocol.Feedback{OK: true})
+		s.north.must("a", phone, protocol.Feedback{OK: false}) // the last word counts
+		core := s.core.kill("north", "south")
+		cutNorth()
+		cutSouth()
+		if got := core.reg.Feedback("a"); len(got) != 1 || got["north"] {
+			t.Errorf("%v", got)
+		}
+	})
+}

@@ -31,7 +31,9 @@ type follower struct {
 
 // step lets a wall screen follow its room's lessons.
 func (s *Session) step(now time.Time) {
-	if s.follow.endedAt.IsZero() && s.lesson != "" && s.state != nil && s.state.State == protocol.Ended {
+	if s.lesson == "" || s.state == nil || s.state.State != protocol.Ended {
+		s.follow.endedAt = time.Time{}
+	} else if s.follow.endedAt.IsZero() {
 		s.follow.endedAt = now
 	}
 	if s.page != protocol.PageClass || s.fixed {

@@ -61,6 +61,9 @@ func (s *Server) hello(c *conn, r *http.Request, id int, h protocol.Hello) (*Ses
 		}
 	}
 	if err := s.seat(one, h.Take == protocol.TakePlay); err != nil {
+		if role == auth.Assistant {
+			s.cfg.Auth.PhoneWent(who)
+		}
 		return nil, err
 	}
 	if record != nil {
@@ -86,6 +89,9 @@ func (s *Server) record(h protocol.Hello) (*protocol.Lesson, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, askWithin)
 	defer cancel()
 	l, err := s.cfg.Records.Ask(ctx, h.Lesson)
+	if old, known := s.cfg.Records.Get(h.Lesson); err != nil && known && h.Resume != "" {
+		return &old, nil
+	}
 	if err != nil {
 		return nil, protocol.Errorf(protocol.UnknownLesson, "no lesson %s here, nor at a box above", h.Lesson)
 	}
@@ -116,6 +122,9 @@ func (s *Server) greet(one *Session, c *conn, id int) {
 	ok := protocol.HelloOK{
 		Session: one.id, Resume: token, Role: string(one.role), Room: one.room, RoomName: name,
 		Box: protocol.BoxRef{ID: s.cfg.Box, Name: s.cfg.BoxName()}, Now: protocol.At(time.Now()),
+	}
+	if s.cfg.BoxURL != nil {
+		ok.Box.URL = s.cfg.BoxURL()
 	}
 	c.seated.Store(true)
 	one.post(func() { one.attach(c, id, ok) })

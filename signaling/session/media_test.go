@@ -373,9 +373,11 @@ func TestResumeKeepsMedia(t *testing.T) {
 	l.teacher.must(protocol.LessonStart{}, nil)
 	l.teacher.must(protocol.FloorCall{Room: "north"}, nil)
 	l.b.hears('A', "audio")
-	l.b.page.mu.Lock()
-	bound := l.b.bound
-	l.b.page.mu.Unlock()
+	var bound protocol.Bound
+	l.b.saw("what its slots carry", func() bool {
+		bound = l.b.bound
+		return slices.ContainsFunc(bound.Slots, func(s protocol.Slot) bool { return s.Source == track.Voice && s.Room == "north" })
+	})
 	l.b.ws.UnderlyingConn().Close()
 	<-l.b.done
 	l.b.reset()

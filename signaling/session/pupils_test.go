@@ -3,6 +3,7 @@ package session
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,6 +147,32 @@ func TestPagesAreToldTheirOwn(t *testing.T) {
 	}
 	if len(other.said) > 0 {
 		t.Errorf("another room's phone is told %v", other.said)
+	}
+}
+
+// A phone that loses its connection after the end still says how it went; one that comes new does not come in.
+func TestPhoneAfterTheEnd(t *testing.T) {
+	b := newBox(t, coreID, "core", newRelay(t))
+	b.create("l")
+	tok := b.token("l", auth.Assistant, "north")
+	hello := protocol.Hello{Page: "assist", Lesson: "l"}
+	phone := connect(t, b.public, bearer(tok)).hello(hello)
+	phone.phase(protocol.Waiting)
+	teacher := connect(t, b.public, bearer(b.token("l", auth.Teacher, ""))).hello(teach("l"))
+	teacher.must(protocol.LessonFinish{Confirm: true}, nil)
+	phone.phase(protocol.Ended)
+	phone.ws.Close()
+	<-phone.done
+	connect(t, b.public, bearer(tok)).refused(hello, protocol.UnknownLesson)
+	forged := hello
+	forged.Resume = strings.Repeat("A", 24)
+	connect(t, b.public, bearer(tok)).refused(forged, protocol.WrongState)
+	hello.Resume = phone.ok.Resume
+	again := connect(t, b.public, bearer(tok)).hello(hello)
+	again.phase(protocol.Ended)
+	again.must(protocol.Feedback{OK: true}, nil)
+	if got := b.registry.Feedback("l"); !got["north"] {
+		t.Errorf("%v", got)
 	}
 }
 

@@ -17,7 +17,10 @@ type roomHere struct {
 	present map[*Session]struct{}
 }
 
-const fullVolume = 100
+const (
+	fullVolume = 100
+	maxOfOne   = 16 // pages of one person or token in one room
+)
 
 // hereLocked finds or makes a room.
 func (s *Server) hereLocked(id string) *roomHere {
@@ -38,6 +41,9 @@ func (s *Server) seat(one *Session, take bool) error {
 		return protocol.Errorf(protocol.Full, "the box is stopping")
 	}
 	r := s.hereLocked(one.room)
+	if !r.bounded(one) {
+		return protocol.Errorf(protocol.Full, "%d pages of one person or token are open", maxOfOne)
+	}
 	if one.page == protocol.PageClass {
 		if old := r.screen; old != nil {
 			if old.facts.attached && !take {
@@ -51,6 +57,30 @@ func (s *Server) seat(one *Session, take bool) error {
 	one.facts.attached = true
 	s.wg.Go(one.run) // ends with the session
 	return nil
+}
+
+// bounded keeps the pages of one person or token to a number: beyond it the one that has been away longest gives up its place.
+func (r *roomHere) bounded(one *Session) bool {
+	n := 0
+	var away *Session
+	for old := range r.present {
+		if old.facts.leaving || !same(old.who, one.who) {
+			continue
+		}
+		n++
+		if !old.facts.attached && (away == nil || old.facts.lost.Before(away.facts.lost)) {
+			away = old
+		}
+	}
+	switch {
+	case n < maxOfOne:
+		return true
+	case away == nil:
+		return false
+	}
+	away.facts.leaving = true
+	away.post(func() { away.end("") })
+	return true
 }
 
 // forget takes an ended session out of all tables.

@@ -48,6 +48,7 @@ type Hub interface {
 // Records are the lessons that this box knows: signaling/lesson's Registry.
 type Records interface {
 	Ask(ctx context.Context, id string) (protocol.Lesson, error)
+	Get(id string) (protocol.Lesson, bool) // whatever its state
 	List() []protocol.Lesson
 	Visible(l protocol.Lesson, campus, classroom string) bool
 }
@@ -74,6 +75,7 @@ type Config struct {
 	Relay   *relay.Relay
 	Box     string        // id: the origin of what pages publish here
 	BoxName func() string // for people
+	BoxURL  func() string // where other computers and phones find this box, "" where none can; nil: nowhere
 	Place   func() Place
 
 	Fresh  func() bool                                             // the box has no parent and nobody has signed in; nil: never

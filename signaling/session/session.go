@@ -70,6 +70,7 @@ type Session struct {
 type facts struct {
 	lesson    string
 	attached  bool
+	leaving   bool      // its place is given to another
 	lost      time.Time // when it was parked
 	devices   protocol.Devices
 	stats     *protocol.Stats

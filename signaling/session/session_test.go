@@ -422,6 +422,23 @@ func TestTakeover(t *testing.T) {
 	second.must(protocol.LessonStart{}, nil)
 }
 
+// A phone that comes anew again and again, without its resume token, does not fill the box with places that wait for it.
+func TestPlacesOfOnePerson(t *testing.T) {
+	b := newBox(t, coreID, "core", newRelay(t))
+	b.create("l")
+	tok := b.token("l", auth.Assistant, "north")
+	var last *page
+	for range 3 * maxOfOne {
+		if last != nil {
+			last.ws.Close()
+			<-last.done
+		}
+		last = connect(t, b.public, bearer(tok)).hello(protocol.Hello{Page: "assist", Lesson: "l"})
+	}
+	eventually(t, "places are given up", func() bool { return b.srv.Stats().Sessions <= maxOfOne+1 })
+	last.phase(protocol.Waiting)
+}
+
 // TestThreePhones also shows that a fourth is told.
 func TestThreePhones(t *testing.T) {
 	b := newBox(t, coreID, "core", newRelay(t))
