@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"errors"
+	"net/url"
 	"sync"
 	"time"
 
 	"tongke/media/cascade"
 	"tongke/media/relay"
 	"tongke/media/track"
+	"tongke/signaling/auth"
 	"tongke/signaling/lesson"
 	"tongke/signaling/protocol"
 	"tongke/signaling/session"
@@ -24,7 +27,7 @@ func (d *daemon) newSessions() (err error) {
 	}
 	d.sessions = session.New(session.Config{
 		Auth: d.auth, Hub: d.hub, Records: d.registry, Engine: d.engine, Relay: d.relay,
-		Box: d.box.ID(), BoxName: d.name, Place: d.place,
+		Box: d.box.ID(), BoxName: d.name, BoxURL: d.reachable, Place: d.place,
 		Fresh: d.fresh, Uplink: d.uplink, Assist: d.assist,
 		Help: func(lesson, room, code string) {
 			d.log.Warn("a classroom calls for the technician", "lesson", lesson, "classroom", room, "code", code)
@@ -41,7 +44,18 @@ func (d *daemon) place() session.Place {
 	if err != nil {
 		d.log.Error("place of this box not read", "err", err)
 	}
-	return session.Place{Campus: m.CampusID, CampusName: m.CampusName, Classroom: m.Classroom}
+	return session.Place{Campus: m.CampusID, CampusName: schoolName(m), Classroom: m.Classroom}
+}
+
+// schoolName is what people call this box's school: as it was named, as it was invited, or, where nobody has said anything, as what it is.
+func schoolName(m store.Meta) string {
+	switch {
+	case m.CampusName != "":
+		return m.CampusName
+	case m.CampusID != "core":
+		return m.CampusID
+	}
+	return cmp.Or(m.BoxName, "核心校")
 }
 
 // roomName is how people call a room of a lesson, whether it is here yet or not.
@@ -65,14 +79,24 @@ func (d *daemon) fresh() bool {
 	return err == nil && fresh
 }
 
+// reachable is where other computers and phones find this box: not where it only listens on loopback.
+func (d *daemon) reachable() string {
+	for _, u := range d.urls() {
+		if at, err := url.Parse(u); err == nil && !auth.LocalHost(at.Host) {
+			return u
+		}
+	}
+	return ""
+}
+
 // assist is how a phone comes into a room's lesson.
 func (d *daemon) assist(lesson, campus, classroom string) *protocol.Assist {
-	urls := d.urls()
-	if len(urls) == 0 {
+	at := d.reachable()
+	if at == "" {
 		return nil
 	}
 	code := d.auth.AssistCode(lesson, campus, classroom)
-	return &protocol.Assist{URL: urls[0] + "/assist#" + code, Code: code}
+	return &protocol.Assist{URL: at + "/assist#" + code, Code: code}
 }
 
 // uplinkState remembers since when the link to the parent is as it is.
