@@ -22,7 +22,7 @@
  * @property {Role} role
  * @property {string} room
  * @property {string} roomName
- * @property {{id: string, name: string}} box
+ * @property {{id: string, name: string, url?: string}} box url: where other computers and phones find it
  * @property {number} now
  * @property {string} [lesson]
  */

@@ -5,7 +5,7 @@ import { Receiver } from "./receive.js";
 import { Sound } from "./class-sound.js";
 import { Alerts } from "./teach-alerts.js";
 import { Before } from "./teach-before.js";
-import { Dialogs } from "./teach-dialogs.js";
+import { Dialogs, phoneAt } from "./teach-dialogs.js";
 import { Drawing } from "./teach-draw.js";
 import { listen } from "./teach-keys.js";
 import { Notes } from "./teach-notes.js";
@@ -126,7 +126,7 @@ export class Desk {
 		on("layout", () => layouts(this));
 		on("less", () => less(this));
 		on("small", () => this.lesson && void this.small.open(this.lesson).catch(() => {}));
-		on("phone", () => this.dialogs.phone(this.phoneBase));
+		on("phone", () => this.dialogs.phone(phoneAt(this)));
 		on("compose", () => this.lesson && this.dialogs.compose(this.lesson, ""));
 		on("help", () => this.dialogs.keys());
 		on("close-big", () => this.enlarge(""));

@@ -11,6 +11,15 @@ import { language, say } from "./text.js";
 /** @typedef {import("./receive.js").Receiver} Receiver */
 /** @typedef {import("./text.js").Words} Words */
 
+/**
+ * Where a phone finds this box; "" where none can: the podium's own address is only good on the podium.
+ * @param {{phoneBase: string, client: import("./protocol.js").Client}} desk
+ */
+export function phoneAt(desk) {
+	const here = ["127.0.0.1", "[::1]", "localhost"].includes(location.hostname) ? "" : location.origin;
+	return desk.phoneBase || desk.client.me?.box.url || here;
+}
+
 export class Dialogs {
 	/**
 	 * @param {Words} words
@@ -48,9 +57,9 @@ export class Dialogs {
 		by("write-text").focus();
 	}
 
-	/** @param {string} base where a phone finds this box; "" where that is not known better than by this page's own address */
+	/** @param {string} base where a phone finds this box */
 	phone(base) {
-		const url = new URL(location.pathname, base || location.origin);
+		const url = new URL(location.pathname, base);
 		url.searchParams.set("remote", "1");
 		if (language === "en") {
 			url.searchParams.set("lang", "en");

@@ -4,6 +4,7 @@ import { by, el, link } from "./home-dom.js";
 import { show } from "./receive.js";
 import { broken, open } from "./recording.js";
 import { button, refill, write } from "./teach-parts.js";
+import { phoneAt } from "./teach-dialogs.js";
 import { SmallWindow } from "./teach-pip.js";
 import { Board } from "./teach-sharing.js";
 import { teaching, tiles } from "./teach-view.js";
@@ -186,7 +187,7 @@ export class Drawing {
 		by("less").hidden = open(l).length < 2; // in the lesson it can only be made less
 		write(by("less"), `${say(words, "teach.record")} ▾`);
 		by("small").hidden = remote || !SmallWindow.possible;
-		by("phone").hidden = remote || SmallWindow.possible;
+		by("phone").hidden = remote || SmallWindow.possible || phoneAt(this.desk) === "";
 	}
 
 	/** The screen stays on while a lesson is taught. @param {boolean} on */

@@ -149,7 +149,7 @@ func TestGoldenRequests(t *testing.T) {
 }
 
 func TestGoldenAnswers(t *testing.T) {
-	hello := HelloOK{Session: "s-1", Resume: "r-2", Role: "classroom", Room: "sanhe", RoomName: "三河小学", Box: BoxRef{"0123456789abcdef", "tk-0123"}, Now: at, Lesson: "demo"}
+	hello := HelloOK{Session: "s-1", Resume: "r-2", Role: "classroom", Room: "sanhe", RoomName: "三河小学", Box: BoxRef{ID: "0123456789abcdef", Name: "tk-0123"}, Now: at, Lesson: "demo"}
 	got, err := EncodeOK(1, hello)
 	down, err := DecodeDown(golden(t, "answer-hello.json", got, err))
 	var back HelloOK

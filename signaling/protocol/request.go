@@ -60,6 +60,7 @@ type HelloOK struct {
 type BoxRef struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
+	URL  string `json:"url,omitempty"` // where other computers and phones find it; "" where none can
 }
 
 // SDP is the answer to a request that negotiates.
