@@ -124,9 +124,9 @@ func (s *Session) next(now time.Time) *protocol.Lesson {
 	return s.follow.next
 }
 
-// showRoom tells a page of the room what concerns the room alone, when that has changed.
+// showRoom tells a page of the room what concerns the room alone, when that has changed. A teacher's page learns so what is kept of the lesson.
 func (s *Session) showRoom(now time.Time) {
-	if s.conn == nil || !s.inRoom() {
+	if s.conn == nil || !s.inRoom() && s.page != protocol.PageTeach {
 		return
 	}
 	here, cfg := s.here(), s.srv.cfg
