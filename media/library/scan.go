@@ -133,12 +133,19 @@ func streamsFacts(list []Stream) []streamFacts {
 	var out []streamFacts
 	for _, s := range list {
 		one := streamFacts{name: s.Name, campus: s.Campus, voice: !s.Video}
-		if n := len(s.Fragments); n > 0 {
-			var gaps []Span
-			for _, g := range s.Gaps {
-				gaps = append(gaps, Span{g.From, g.To})
+		var missing, whole []Span
+		for _, g := range s.Gaps {
+			missing = append(missing, Span{g.From, g.To})
+		}
+		for _, f := range s.Fragments {
+			at := Span{f.At, f.At + f.Duration}
+			whole = append(whole, at)
+			if f.Gap {
+				missing = append(missing, at)
 			}
-			one.spans = holes(gaps, Span{s.Fragments[0].At, s.Fragments[n-1].At + s.Fragments[n-1].Duration}, 0)
+		}
+		for _, w := range merge(whole, 0) {
+			one.spans = append(one.spans, holes(missing, w, 0)...)
 		}
 		if one.voice {
 			var spans []Span
