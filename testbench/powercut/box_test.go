@@ -98,7 +98,7 @@ func (b *box) ready() error {
 			continue
 		}
 		res.Body.Close()
-		if res.StatusCode == http.StatusOK {
+		if id, _ := b.said(); id != "" && res.StatusCode == http.StatusOK {
 			return nil
 		}
 	}

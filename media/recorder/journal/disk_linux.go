@@ -17,7 +17,12 @@ func datasync(f *os.File) error {
 	}
 }
 
+// preallocate asks for room where there is much of it: on a disk that is nearly full others need it more.
 func preallocate(f *os.File, size int64) {
+	var st unix.Statfs_t
+	if unix.Fstatfs(int(f.Fd()), &st) != nil || int64(st.Bavail)*st.Bsize < 8*size {
+		return
+	}
 	_ = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
 }
 

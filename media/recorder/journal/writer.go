@@ -69,7 +69,12 @@ type FaultError struct {
 func (e *FaultError) Error() string { return "journal cannot be written: " + e.Err.Error() }
 func (e *FaultError) Unwrap() error { return e.Err }
 
-const retryEvery = time.Second
+const (
+	retryEvery = time.Second
+	// Room asked for beforehand: with it a batch changes an extent and no bitmap, and the disk writes 1.12 bytes a byte instead of 1.19
+	// (ext4, 4 Mb/s). The first segment is taken to be of 4 Mb/s, the others to be like the one before.
+	firstRoom = 32 << 20
+)
 
 func (o Options) filled() Options {
 	if o.Log == nil {
@@ -136,7 +141,7 @@ func newWriter(dir string, keys Keys, o Options) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock journal: %w", err)
 	}
-	w := &Writer{dir: dir, keys: keys, o: o, lock: l, byName: map[Track]uint16{}}
+	w := &Writer{dir: dir, keys: keys, o: o, lock: l, byName: map[Track]uint16{}, size: firstRoom}
 	id, up := o.Boot()
 	w.boot, w.booted = id, o.Media().Add(-up)
 	return w, nil
