@@ -47,7 +47,7 @@ func TestSameSeedLosesTheSamePackets(t *testing.T) {
 	var lost [3]int
 	for i, seed := range []uint64{5, 5, 6} {
 		got[i] = map[link.Identity]link.Verdict{}
-		for _, r := range fates(run(t, "loss-20", testbench.Options{Seed: seed, Seconds: 3 * time.Second}), scenario.Member1, 0, 1<<40) {
+		for _, r := range fates(run(t, "loss-20", testbench.Options{Seed: seed, Length: 3 * time.Second}), scenario.Member1, 0, 1<<40) {
 			if r.ID.Stream >= 0x100 && r.ID.Stream < 0x200 { // media of the lesson, no retransmissions: these answer what a receiver happens to ask for
 				got[i][r.ID] = r.Verdict
 				if r.Verdict == link.Lost {
@@ -86,7 +86,7 @@ func TestSlowRelayIsNoticed(t *testing.T) {
 		t.Skip("starts three boxes twice")
 	}
 	for _, flag := range []string{"--slow-relay", "--jitter-relay"} {
-		res := run(t, "clean", testbench.Options{Seed: 1, Seconds: 4 * time.Second, BoxArgs: []string{flag, "30ms"}})
+		res := run(t, "clean", testbench.Options{Seed: 1, Length: 4 * time.Second, BoxArgs: []string{flag, "30ms"}})
 		broken := 0
 		for _, l := range res.Limits {
 			if !l.Passed {

@@ -89,7 +89,7 @@ func Scenario(name string) (*scenario.Scenario, error) {
 type Options struct {
 	Program  string        // the tongke program to measure; "": built from source, once in a process
 	Seed     uint64        // the same seed loses the same packets
-	Seconds  time.Duration // measured; 0: as long as the scenario says
+	Length   time.Duration // measured; 0: as long as the scenario says
 	Progress func(text string)
 
 	BoxArgs []string // further arguments of each box's tongke run
@@ -107,7 +107,7 @@ func Run(ctx context.Context, s *scenario.Scenario, o Options) (*scenario.Result
 			return nil, err
 		}
 	}
-	return scenario.Run(ctx, s, scenario.Options{Program: o.Program, Media: m, Seed: o.Seed, Seconds: o.Seconds, Progress: o.Progress,
+	return scenario.Run(ctx, s, scenario.Options{Program: o.Program, Media: m, Seed: o.Seed, Length: o.Length, Progress: o.Progress,
 		BoxArgs: o.BoxArgs, KeepDir: o.KeepDir})
 }
 

@@ -28,7 +28,7 @@ type benchCmd struct {
 	HTML     string   `name:"html" help:"Write a page with plots here. 结果写成网页。" placeholder:"F"`
 	Compare  string   `help:"Compare with the JSON of an earlier run. 与以前的结果比较。" placeholder:"OLD.json"`
 
-	Seconds     time.Duration `hidden:"" help:"Measure so long instead of what the scenario says."`
+	Length      time.Duration `name:"seconds" hidden:"" help:"Measure so long instead of what the scenario says."`
 	SlowRelay   time.Duration `hidden:"" help:"Make the relays slow, to see that this is noticed."`
 	JitterRelay time.Duration `hidden:"" help:"Make the relays unsteady, to see that this is noticed."`
 	Keep        string        `hidden:"" help:"Keep data and logs of the boxes in this directory."`
@@ -80,7 +80,7 @@ func (c *benchCmd) list(w io.Writer) error {
 		return err
 	}
 	for _, s := range all {
-		fmt.Fprintf(w, "%-13s %4.0f s  %s  %s\n", s.Name, s.Seconds.Seconds(), s.Words.Title, s.Words.TitleEn)
+		fmt.Fprintf(w, "%-13s %4.0f s  %s  %s\n", s.Name, s.Length.Seconds(), s.Words.Title, s.Words.TitleEn)
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (c *benchCmd) measure(con *console, chosen []*scenario.Scenario, o *benchOu
 				fmt.Fprintln(con.err, line) // a log is not told each second
 			}
 		}
-		res, err := testbench.Run(ctx, s, testbench.Options{Program: program, Seed: c.Seed, Seconds: c.Seconds, Progress: say, BoxArgs: args, KeepDir: c.Keep})
+		res, err := testbench.Run(ctx, s, testbench.Options{Program: program, Seed: c.Seed, Length: c.Length, Progress: say, BoxArgs: args, KeepDir: c.Keep})
 		if con.terminal {
 			fmt.Fprint(con.err, "\r\x1b[K")
 		}

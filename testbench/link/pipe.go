@@ -152,12 +152,6 @@ func (p *pipe) putLocked(x *parcel) {
 	}
 }
 
-func (p *pipe) put(x *parcel) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.putLocked(x)
-}
-
 // run delivers until ctx ends. What is on its way then is lost.
 func (p *pipe) run(ctx context.Context) {
 	defer p.wait.begin()()

@@ -92,11 +92,12 @@ func (c crossings) through(u unit, a arrival) (packet.Time, time.Duration) {
 
 // passages follows what was sent in the window to one room. c is nil at the teacher's own campus, and empty where the link carried a tunnel.
 func passages(l *ledger, source int, r *room, c *crossings, w window) []passage {
-	first := map[unit]arrival{}
+	first, whole := map[unit]arrival{}, map[unit]bool{} // the earliest of each, and those whose own first transmission came
 	for _, a := range r.arrivals {
 		if a.source != source {
 			continue
 		}
+		whole[a.unit] = whole[a.unit] || !a.repair && !a.carried
 		if have, seen := first[a.unit]; !seen || a.at < have.at {
 			first[a.unit] = a
 		}
@@ -111,7 +112,7 @@ func passages(l *ledger, source int, r *room, c *crossings, w window) []passage 
 		if came {
 			p.arrived, p.repaired = a.at, a.repair || a.carried
 		}
-		p.lost = !came || p.repaired
+		p.lost = !whole[u]
 		if c != nil {
 			if r, ok := c.first[u]; ok {
 				p.entered = r.At
@@ -120,7 +121,7 @@ func passages(l *ledger, source int, r *room, c *crossings, w window) []passage 
 			if came {
 				p.left, p.held = c.through(u, a)
 			}
-			p.repaired = p.repaired || came && p.entered != 0 && c.first[u].Verdict != link.Passed
+			p.repaired = p.repaired || came && p.entered != 0 && c.first[u].Verdict != link.Passed // by the member's box
 		}
 		out = append(out, p)
 	}

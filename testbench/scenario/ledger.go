@@ -13,10 +13,9 @@ type ledger struct {
 	m *Media
 
 	mu   sync.Mutex
-	last [sources]int64              // newest unit sent
-	sent map[unit]packet.Time        // when each packet was about to be sent
-	all  []*room                     // in the order in which they were made
-	have [sources]map[int64]struct{} // units sent
+	last [sources]int64       // newest unit sent
+	sent map[unit]packet.Time // when each packet was about to be sent
+	all  []*room              // in the order in which they were made
 }
 
 // room is what one classroom took in.
@@ -25,7 +24,6 @@ type room struct {
 	arrivals []arrival
 	shown    [sources][]packet.Time // when pictures became decodable
 	trackers [sources]tracker
-	answers  bool // hears itself on the air: not measured
 }
 
 // arrival is one packet at a room.
@@ -44,8 +42,8 @@ type tracker struct {
 
 func newLedger(m *Media) *ledger {
 	l := &ledger{m: m, sent: map[unit]packet.Time{}}
-	for i := range l.have {
-		l.last[i], l.have[i] = -1, map[int64]struct{}{}
+	for i := range l.last {
+		l.last[i] = -1
 	}
 	return l
 }
@@ -65,7 +63,6 @@ func (l *ledger) noteSent(source int, s peer.Sent) {
 	defer l.mu.Unlock()
 	l.sent[unit{source, s.Unit, s.Index}] = s.At
 	l.last[source] = max(l.last[source], s.Unit)
-	l.have[source][s.Unit] = struct{}{}
 }
 
 func (l *ledger) observe(r *room, o peer.Observation) {

@@ -14,7 +14,7 @@ const (
 )
 
 func newPlot(r *run) *report.Plot {
-	p := &report.Plot{Seconds: r.o.Seconds.Seconds(), Bucket: plotBucket}
+	p := &report.Plot{Seconds: r.o.Length.Seconds(), Bucket: plotBucket}
 	n := buckets(p.Seconds)
 	for _, m := range Members {
 		for _, o := range r.s.Links[m].Down.Outages {

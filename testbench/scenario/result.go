@@ -22,7 +22,7 @@ type figures struct {
 
 // result judges the run. Everything has ended, so nothing is locked.
 func (r *run) result() *Result {
-	out := &Result{Scenario: report.Scenario{Name: r.s.Name, Seconds: r.o.Seconds.Seconds(), Words: r.s.Words}, Records: map[string][]link.Record{}, Start: r.window.from}
+	out := &Result{Scenario: report.Scenario{Name: r.s.Name, Seconds: r.o.Length.Seconds(), Words: r.s.Words}, Records: map[string][]link.Record{}, Start: r.window.from}
 	f := &figures{whole: map[string]float64{}, relay: map[string]map[string]float64{}, ref: r.ref.figures(r.window), stalls: r.ref.stalls()}
 	out.Reference = f.ref
 	out.Plot = newPlot(r)

@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,7 +19,7 @@ type Options struct {
 	Program  string // the tongke program whose boxes are measured
 	Media    *Media
 	Seed     uint64
-	Seconds  time.Duration     // instead of the scenario's; 0: those
+	Length   time.Duration     // instead of the scenario's; 0: those
 	Progress func(text string) // told what goes on, from one goroutine; nil: nobody
 
 	BoxArgs []string // for every box's tongke run, further ones
@@ -61,7 +60,6 @@ type run struct {
 type watching struct {
 	*room
 	peer  *peer.Classroom
-	since packet.Time // it may be late only from here on
 	stats peer.ClassroomStats
 	bell  bool
 }
@@ -74,8 +72,8 @@ func Run(ctx context.Context, s *Scenario, o Options) (*Result, error) {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
-	if o.Seconds == 0 {
-		o.Seconds = s.Seconds
+	if o.Length == 0 {
+		o.Length = s.Length
 	}
 	raise()
 	r := &run{s: s, o: o, links: map[string]*link.Link{}, ledger: newLedger(o.Media)}
@@ -153,7 +151,7 @@ func (r *run) build(ctx, network context.Context) error {
 	}
 	for _, m := range Members {
 		c := r.s.Links[m]
-		l, err := link.New(link.Config{Name: m, Seed: r.o.Seed, Listen: "127.0.0.1:0", Parent: core.https, Length: r.o.Seconds + time.Minute,
+		l, err := link.New(link.Config{Name: m, Seed: r.o.Seed, Listen: "127.0.0.1:0", Parent: core.https, Length: r.o.Length + time.Minute,
 			Down: c.Down, Up: c.Up, NewNamer: func(link.Direction) link.Namer { return newNamer(r.o.Media) }})
 		if err != nil {
 			return fmt.Errorf("link of %s: %w", m, err)
@@ -257,7 +255,7 @@ func wait(ctx context.Context, d time.Duration) error {
 // measure lets the scenario happen.
 func (r *run) measure(ctx, people context.Context) error {
 	r.window.from = packet.Now()
-	r.window.to = r.window.from.Add(r.o.Seconds)
+	r.window.to = r.window.from.Add(r.o.Length)
 	for _, l := range r.links {
 		l.Start(r.window.from)
 	}
@@ -274,7 +272,7 @@ func (r *run) measure(ctx, people context.Context) error {
 		if left <= 0 {
 			break
 		}
-		r.o.Progress(fmt.Sprintf("测量 measuring %d/%d s", int((r.o.Seconds - left).Seconds()), int(r.o.Seconds.Seconds())))
+		r.o.Progress(fmt.Sprintf("测量 measuring %d/%d s", int((r.o.Length - left).Seconds()), int(r.o.Length.Seconds())))
 		if err := wait(ctx, min(left, time.Second)); err != nil {
 			return err
 		}
@@ -298,6 +296,3 @@ func (r *run) bell(ctx, people context.Context) error {
 	}
 	return nil
 }
-
-// ErrProgram says that there is no program to measure.
-var ErrProgram = errors.New("no tongke program named")

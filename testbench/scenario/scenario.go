@@ -40,15 +40,15 @@ var Members = []string{Member1, Member2}
 
 // Scenario is one set of conditions and the limits that hold under it.
 type Scenario struct {
-	Name    string
-	Words   report.Words
-	Seconds time.Duration // measured
-	Rooms   int           // classrooms that watch at each box
-	Bell    int           // classrooms that join in the first second of the measurement, spread over all boxes
-	Call    bool          // a member is called on, and its voice measured at the core
-	Tunnel  bool          // the links shall come up by the tunnel
-	Links   map[string]LinkConditions
-	Limits  []Limit
+	Name   string
+	Words  report.Words
+	Length time.Duration // measured
+	Rooms  int           // classrooms that watch at each box
+	Bell   int           // classrooms that join in the first second of the measurement, spread over all boxes
+	Call   bool          // a member is called on, and its voice measured at the core
+	Tunnel bool          // the links shall come up by the tunnel
+	Links  map[string]LinkConditions
+	Limits []Limit
 }
 
 // LinkConditions are those of both directions of a link.
@@ -170,7 +170,7 @@ func Parse(doc []byte) (*Scenario, error) {
 		return nil, err
 	}
 	s := &Scenario{Name: f.Name, Words: report.Words{Title: f.Title, TitleEn: f.TitleEn, About: strings.TrimSpace(f.About), AboutEn: strings.TrimSpace(f.AboutEn)},
-		Seconds: time.Duration(f.Seconds), Rooms: max(f.Rooms, 1), Bell: f.Bell, Call: f.Call, Tunnel: f.Tunnel, Links: map[string]LinkConditions{}}
+		Length: time.Duration(f.Seconds), Rooms: max(f.Rooms, 1), Bell: f.Bell, Call: f.Call, Tunnel: f.Tunnel, Links: map[string]LinkConditions{}}
 	for _, l := range f.Link {
 		members := l.Members
 		if len(members) == 0 {
@@ -208,8 +208,8 @@ func (s *Scenario) Validate() error {
 	if !scenarioName.MatchString(s.Name) {
 		wrong("name: %.60q is not of a-z, 0-9 and -", s.Name)
 	}
-	if s.Seconds < time.Second || s.Seconds > time.Hour {
-		wrong("seconds: %v is not in 1s to 1h", s.Seconds)
+	if s.Length < time.Second || s.Length > time.Hour {
+		wrong("seconds: %v is not in 1s to 1h", s.Length)
 	}
 	if s.Rooms < 1 || s.Rooms > 100 || s.Bell < 0 || s.Bell > 600 {
 		wrong("rooms: %d is not in 1 to 100, or bell: %d not in 0 to 600", s.Rooms, s.Bell)

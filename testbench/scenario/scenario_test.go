@@ -71,7 +71,7 @@ func TestParse(t *testing.T) {
 	if two.Down.Delay != time.Millisecond || two.Down.Loss != 0 || two.Up.Delay != 0 {
 		t.Errorf("member2: %+v", two)
 	}
-	if l := s.Limits[0]; l.Limit != 60 || l.Noise != 2 || s.Seconds != 10*time.Second || s.Rooms != 1 {
+	if l := s.Limits[0]; l.Limit != 60 || l.Noise != 2 || s.Length != 10*time.Second || s.Rooms != 1 {
 		t.Errorf("%+v", s)
 	}
 	for name, change := range map[string][2]string{
