@@ -82,10 +82,16 @@ type worker struct {
 
 func startWorker(t *testing.T, name, dir string) *worker {
 	t.Helper()
+	return startWorkerAs(t, name, dir, exec.Command(os.Args[0], dir))
+}
+
+// startWorkerAs starts a worker by a command of its own: under strace.
+func startWorkerAs(t *testing.T, name, dir string, cmd *exec.Cmd) *worker {
+	t.Helper()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	w := &worker{cmd: exec.Command(os.Args[0], dir), done: make(chan struct{})}
+	w := &worker{cmd: cmd, done: make(chan struct{})}
 	w.facts, w.newest = map[string]int{}, map[string][]taken{}
 	w.cmd.Env = append(os.Environ(), workerVar+"="+name)
 	w.cmd.Stderr = os.Stderr
