@@ -4,7 +4,6 @@ package browser
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"tongke/testbench/lesson"
 )
 
 // ErrMissing says that there is no Chromium, and what to do.
@@ -105,9 +106,6 @@ func Eval[T any](t *Tab, script string) (T, error) {
 	return Run(t, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 }
 
-//go:embed stamps.js
-var stampsJS string
-
 // ReadStamps makes the page of this tab read the frame stamps of the videos that the selectors name, from now on. A page may replace its
 // video elements as it likes.
 func ReadStamps(t *Tab, selectors map[string]string) error {
@@ -115,7 +113,7 @@ func ReadStamps(t *Tab, selectors map[string]string) error {
 	if err != nil {
 		return err
 	}
-	return t.Do(chromedp.Evaluate[chromedp.Void](stampsJS + "\nreadStamps(" + string(arg) + ");"))
+	return t.Do(chromedp.Evaluate[chromedp.Void](lesson.StampsJS + "\nreadStamps(" + string(arg) + ");"))
 }
 
 // Stamps is what was read of one video since ReadStamps.

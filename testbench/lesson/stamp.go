@@ -1,5 +1,13 @@
 package lesson
 
+import _ "embed" // the reader for pages
+
+// StampsJS is a script with a function readStamps(selectors): from then on it reads the stamps of the videos that CSS selectors name into
+// window.stamps, by the selectors' keys. It is put into pages by tests and by the bench, and is part of none.
+//
+//go:embed stamps.js
+var StampsJS string
+
 // Every picture of the lesson carries a frame stamp: 8 columns × 4 rows of black (0) and white (1) blocks, 24 bits of value and 8 check
 // bits, read row by row from the top left, highest bit first. In a picture of 1280×720 a block is 24 px wide and high and the first one
 // begins at (32, 32); in other sizes everything scales with the width and the height. Around the blocks lies a grey frame of 8 px.
