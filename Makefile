@@ -3,7 +3,7 @@
 
 export BROWSER ?= 1
 
-.PHONY: build test lint cross fuzz bench scenarios screens powercut clean
+.PHONY: build test lint cross fuzz bench scenarios screens powercut package packagetest clean
 
 # The daemon for this machine, in dist/.
 build:
@@ -39,6 +39,14 @@ scenarios:
 # STATES=live,hand.up and PAGES=class,teach,assist,home choose some.
 screens:
 	SCREENS=$(CURDIR)/out/screens go test ./testbench/browser -run TestScreens -count=1 -timeout 30m -v
+
+# The .deb packages for amd64 and arm64, the wall screen's, and a zip for Windows, in dist/package. The same commit gives the same bytes.
+package:
+	@.ci/package
+
+# Builds the package twice, then installs, upgrades, removes and purges it in a small Debian (as root; two minutes the first time).
+packagetest:
+	@.ci/packagetest
 
 # Pulls the plug N times while the product writes, and what the journal costs a disk (as root; 5000 cuts take half an hour).
 powercut: export POWERCUT = $(N)
