@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"tongke/media/packet"
@@ -61,6 +62,9 @@ func begin(disk Disk, keys Keys, dir string, info Info, h header, room int64) (*
 		sealers: map[keyName]cipher.AEAD{}, named: map[uint16]Track{},
 	}
 	half := halfName(s.path)
+	if runtime.GOOS == "windows" && disk == Disk(system{}) { // which renames no open file
+		half = s.path
+	}
 	if err := os.Remove(half); err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
@@ -80,7 +84,9 @@ func begin(disk Disk, keys Keys, dir string, info Info, h header, room int64) (*
 	}
 	if err = s.flush(); err == nil {
 		s.kept = s.size
-		err = disk.Rename(half, s.path)
+		if half != s.path {
+			err = disk.Rename(half, s.path)
+		}
 	}
 	if err != nil {
 		file.Close()
