@@ -44,18 +44,18 @@ func (d *daemon) place() session.Place {
 	if err != nil {
 		d.log.Error("place of this box not read", "err", err)
 	}
-	return session.Place{Campus: m.CampusID, CampusName: schoolName(m), Classroom: m.Classroom}
+	return session.Place{Campus: m.CampusID, CampusName: d.schoolName(m), Classroom: m.Classroom}
 }
 
 // schoolName is what people call this box's school: as it was named, as it was invited, or, where nobody has said anything, as what it is.
-func schoolName(m store.Meta) string {
+func (d *daemon) schoolName(m store.Meta) string {
 	switch {
 	case m.CampusName != "":
 		return m.CampusName
 	case m.CampusID != "core":
 		return m.CampusID
 	}
-	return cmp.Or(m.BoxName, "核心校")
+	return cmp.Or(m.BoxName, d.cfg.Box.Name, "核心校")
 }
 
 // roomName is how people call a room of a lesson, whether it is here yet or not.

@@ -119,11 +119,7 @@ function join(lesson, returns = false) {
 		draw();
 	});
 	c.on("level", (l) => (level = l.rooms[facts.own] ?? 0));
-	c.on("say", (s) => {
-		if (["phrase-seen", "sent", "hand-lapsed"].includes(s.code)) {
-			remark(say(words, `assist.say.${s.code}`));
-		}
-	});
+	c.on("say", () => remark(say(words, "assist.say.phrase-seen"))); // the only one there is
 	c.on("bye", (b) => {
 		facts.ended = b.code === "ended";
 		if (b.code !== "ended" && b.code !== "shutdown") {

@@ -51,6 +51,7 @@
  * @property {number} [lastSeen]
  * @property {"full" | "small" | "still" | "voice"} [step]
  * @property {Layout | ""} [layout]
+ * @property {number} [delayMs] from the teacher's camera to the room's screen
  */
 
 /**
@@ -144,13 +145,12 @@
  * @property {Source} source
  * @property {EncodeLayer[]} layers
  * @property {number} keyframeEvery
- * @property {boolean} [keyframe]
- * @property {boolean} voiceLow
- * @property {boolean} still
+ * @property {boolean} [voiceLow] not asked for yet, like still
+ * @property {boolean} [still]
  */
 
 /** @typedef {{type: "level", rooms: Record<string, number>}} Level */
-/** @typedef {{type: "say", code: string, note?: number}} Say */
+/** @typedef {{type: "say", code: "phrase-seen", note: number}} Say */
 /** @typedef {{type: "bye", code: string}} Bye */
 
 /**

@@ -1,5 +1,6 @@
 // What a page sends: one connection, one m-line a source, negotiated once and then changed by replaceTrack and by the box's encode requests.
 
+import { ProtocolError } from "./protocol.js";
 import { askCaptureTime, ordered, tuned } from "./sdp.js";
 
 /** @typedef {import("./messages.js").Source} Source */
@@ -47,6 +48,8 @@ export class Publisher {
 		this.pc = null;
 		this.session = "";
 		this.allowed = false;
+		/** this browser has no encoder for the lesson's pictures: the voice goes without them */
+		this.voiceOnly = false;
 		/** @type {Promise<void>} one negotiation after the other */
 		this.turn = Promise.resolve();
 		/** @type {Promise<void>} one change of a sender's parameters after the other */
@@ -56,6 +59,7 @@ export class Publisher {
 		client.on("status", (s) => {
 			if (s === "open" && this.client.me?.session !== this.session) {
 				this.session = this.client.me?.session ?? "";
+				this.voiceOnly = false;
 				this.drop();
 				this.negotiate();
 			} else if (s === "open") {
@@ -130,7 +134,7 @@ export class Publisher {
 		const pc = this.pc;
 		let added = false;
 		for (const [source, track] of this.wanted) {
-			if (track !== null && !this.lines.has(source)) {
+			if (track !== null && !this.lines.has(source) && (source === "voice" || !this.voiceOnly)) {
 				this.lines.set(source, this.line(pc, source, track));
 				added = true;
 			}
@@ -148,6 +152,7 @@ export class Publisher {
 			if (this.pc === pc) {
 				this.drop(); // half negotiated: begin anew
 			}
+			this.voiceOnly ||= e instanceof ProtocolError && e.code === "codec-mismatch";
 			throw e;
 		}
 		for (const [source, t] of this.lines) {
@@ -201,7 +206,7 @@ export class Publisher {
 
 	/** Does what the box asks for, and says what came of it. @param {Encode} e */
 	obey(e) {
-		this.asked.set(e.source, { ...e, keyframe: false });
+		this.asked.set(e.source, e);
 		// One after the other: setParameters refuses parameters that were read before another call had changed them.
 		this.orders = this.orders.then(() => this.carryOut(e)).catch(() => {});
 		return this.orders;
@@ -228,21 +233,11 @@ export class Publisher {
 					}
 				}
 			}
-			await this.apply(sender, p, e.keyframe === true && e.source !== "voice");
+			await sender.setParameters(p);
 		} catch {
 			// a sender that is being replaced: the next negotiation asks again
 		}
 		void this.report(e.source);
-	}
-
-	/**
-	 * @param {RTCRtpSender} sender
-	 * @param {RTCRtpSendParameters} p
-	 * @param {boolean} keyframe
-	 */
-	async apply(sender, p, keyframe) {
-		const set = /** @type {any} */ (sender.setParameters.bind(sender)); // its second argument is not in TypeScript's types yet
-		await set(p, keyframe ? { encodingOptions: p.encodings.map(() => ({ keyFrame: true })) } : undefined);
 	}
 
 	/** @param {Source} source */

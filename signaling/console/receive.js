@@ -8,6 +8,7 @@ import { Counter } from "./stats.js";
 
 const retry = 500; // ms between tries of a negotiation
 const mendAfter = 1000; // ms of a broken connection until its ICE is restarted
+const fresh = 3000; // ms: a picture older than that says nothing of now
 const giveUpAfter = 4000; // ms of a broken connection until it is made anew
 
 export class Receiver {
@@ -182,7 +183,24 @@ export class Receiver {
 		const report = await pc.getStats();
 		if (pc === this.pc) {
 			this.counter.read(this.generation, this.table, [...report.values()]);
+			this.counter.delay(this.client.now(), this.captured(pc));
 		}
+	}
+
+	/**
+	 * When the newest picture of the teacher was captured, or else of the board, as the browser knows it by abs-capture-time.
+	 * @param {RTCPeerConnection} pc
+	 */
+	captured(pc) {
+		for (const source of ["teacher", "board"]) {
+			const slot = this.table.find((s) => s.source === source && !s.reason);
+			const t = slot && pc.getTransceivers().find((x) => x.mid === slot.mid);
+			const newest = /** @type {any} */ (t?.receiver.getSynchronizationSources()[0]); // captureTimestamp is not in TypeScript's types yet
+			if (newest?.captureTimestamp > 0 && performance.timeOrigin + performance.now() - newest.timestamp < fresh) {
+				return Number(newest.captureTimestamp);
+			}
+		}
+		return 0;
 	}
 }
 

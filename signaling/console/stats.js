@@ -4,6 +4,8 @@
 
 /** @typedef {{key: string, values: Record<string, number>}} Seen */
 
+const since1900 = 2208988800000; // ms from there to 1970, RFC 5905 §6
+const longest = 60000; // ms: a longer delay is a clock that is wrong
 const fields = ["packetsReceived", "framesDecoded", "freezeCount", "totalFreezesDuration", "totalSamplesReceived", "concealedSamples", "silentConcealedSamples"];
 
 /** An unbound slot of sound goes on counting concealed samples, so only what grows between two readings of the same binding is counted. */
@@ -18,6 +20,7 @@ export class Counter {
 		this.boardFrames = 0;
 		this.teacherFrames = 0;
 		this.fps = 0;
+		this.delayMs = 0;
 		/** @type {Map<string, Seen>} by MID */
 		this.before = new Map();
 	}
@@ -76,6 +79,16 @@ export class Counter {
 		}
 	}
 
+	/**
+	 * Notes how old the newest picture is.
+	 * @param {number} now ms since 1970, by the box's clock
+	 * @param {number} captured ms since 1900, which is how capture times are told; 0 is not known
+	 */
+	delay(now, captured) {
+		const ms = Math.round(now - captured + since1900);
+		this.delayMs = captured > 0 && ms >= 0 && ms < longest ? ms : 0;
+	}
+
 	/** The message stats. @param {number} level of the own microphone */
 	message(level) {
 		return {
@@ -88,6 +101,7 @@ export class Counter {
 			teacherFrames: this.teacherFrames,
 			level: Math.round(level),
 			fps: this.fps,
+			...(this.delayMs > 0 ? { delayMs: this.delayMs } : {}),
 		};
 	}
 }

@@ -20,6 +20,7 @@ const (
 	leftAlone    = 2 * time.Hour    // a lesson that has no end, without a teacher
 	restateUntil = 10 * time.Second // after the owner began anew, rooms may tell it what it had not written
 	maxNotes     = 50
+	delayStep    = 50 // ms
 )
 
 // Live is a lesson as it happens, at the box that owns it: a state machine over time that it is given. It has no goroutine, no clock and no

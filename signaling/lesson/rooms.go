@@ -94,8 +94,18 @@ func (l *Live) attend(r *protocol.RoomState, at *attending, now time.Time) {
 	}
 	if p.Stats != nil {
 		at.meter.take(*p.Stats, now)
+		l.delayed(r, p.Stats.DelayMs)
 	}
 	l.figures(r, at, now)
+}
+
+// delayed shows how late a room sees the teacher: coarsely, so that each second is not a change of the lesson.
+func (l *Live) delayed(r *protocol.RoomState, ms int) {
+	next := max(0, (ms+delayStep/2)/delayStep*delayStep)
+	if diff := next - r.DelayMs; diff > delayStep || diff < -delayStep || (next == 0) != (r.DelayMs == 0) {
+		r.DelayMs = next
+		l.touch()
+	}
 }
 
 // away: nobody plays the room any more, and its box says so.
@@ -103,6 +113,7 @@ func (l *Live) away(r *protocol.RoomState, at *attending, now time.Time) {
 	if r.State != protocol.RoomAbsent {
 		r.LastSeen = protocol.At(now)
 		at.meter.silence()
+		l.delayed(r, 0)
 		l.stand(r, protocol.RoomAbsent, now)
 		l.say(r, protocol.WordAbsent, now)
 	}
@@ -264,6 +275,7 @@ func (l *Live) lose(r *protocol.RoomState, at *attending, silent time.Duration, 
 	if r.State != protocol.RoomLost {
 		r.LastSeen = protocol.At(at.heard)
 		at.meter.silence()
+		l.delayed(r, 0)
 		l.stand(r, protocol.RoomLost, now)
 		l.say(r, protocol.WordOffline, now)
 	}

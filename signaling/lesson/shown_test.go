@@ -13,7 +13,7 @@ import (
 func fullState() protocol.State {
 	room := func(name string) protocol.RoomState {
 		return protocol.RoomState{Room: name, Campus: name, Name: name, Box: "box-" + name, State: protocol.RoomLive, Since: 1, Word: protocol.WordHard, WordSince: 2, Hand: 3, HandOrder: 1,
-			Covered: true, Cam: true, Mic: true, CamMissing: true, MicMissing: true, Level: 4, Quiet: true, Muted: true, Phones: 2, LastSeen: 5, Step: protocol.StepVoice, Layout: protocol.LayoutBoard}
+			Covered: true, Cam: true, Mic: true, CamMissing: true, MicMissing: true, Level: 4, Quiet: true, Muted: true, Phones: 2, LastSeen: 5, Step: protocol.StepVoice, Layout: protocol.LayoutBoard, DelayMs: 150}
 	}
 	return protocol.State{
 		ID: "x", Lead: &protocol.Lead{Session: "s-lead", Room: "core", Box: "core", Online: true}, Master: protocol.RoomRef{Room: "core", Name: "core"},
@@ -143,6 +143,24 @@ func TestSilenceAfterTheBell(t *testing.T) {
 	late.Tick(start.Add(17 * time.Minute))
 	if s := late.State(); s.State != protocol.Live || s.Extended != 2 {
 		t.Errorf("%s, extended %d", s.State, s.Extended)
+	}
+}
+
+func TestDelayOfARoom(t *testing.T) {
+	c := begin(t, Lesson{}, "a")
+	for _, tt := range []struct{ ms, want int }{{140, 150}, {180, 150}, {210, 150}, {260, 250}, {200, 250}, {30, 50}, {0, 0}, {90, 100}, {-20, 0}, {400, 400}} {
+		c.there["a"].Stats.DelayMs = tt.ms
+		if c.pass(time.Second); c.tile("a").DelayMs != tt.want {
+			t.Errorf("%d ms are shown as %d, want %d", tt.ms, c.tile("a").DelayMs, tt.want)
+		}
+	}
+	rev := c.State().Rev
+	if c.pass(3 * time.Second); c.State().Rev != rev {
+		t.Error("nothing changed, and the lesson did")
+	}
+	delete(c.there, "a")
+	if c.pass(4 * time.Second); c.tile("a").DelayMs != 0 {
+		t.Error("of a room that is lost")
 	}
 }
 

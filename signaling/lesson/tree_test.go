@@ -375,7 +375,7 @@ func TestFramesAreFew(t *testing.T) {
 			core.must("a", core.teacher(), protocol.LessonSet{Mirror: new(i%2 == 0)})
 			time.Sleep(10 * time.Millisecond)
 		}
-		if down.Load() > 23 {
+		if down.Load() > 25 { // 20 states, and a pulse now and then
 			t.Errorf("a busy second: %d frames", down.Load())
 		}
 	})

@@ -58,7 +58,7 @@ func exampleState() State {
 		Sources: Sources{Board: true, Teacher: true, Voice: true}, Floor: []Holder{{Room: "wuyang", Since: at + 60000}},
 		Rooms: []RoomState{
 			{Room: "sanhe/三(2)班", Campus: "sanhe", Name: "三河小学 三(2)班", Box: "123456789abcdefg", State: RoomLive, Since: at, Word: WordHears, WordSince: at,
-				Hand: at + 61000, HandOrder: 1, Cam: true, Mic: true, Level: 3, Phones: 1, Step: StepFull},
+				Hand: at + 61000, HandOrder: 1, Cam: true, Mic: true, Level: 3, Phones: 1, Step: StepFull, DelayMs: 150},
 			{Room: "wuyang", Campus: "wuyang", Name: "邬阳小学", Box: "23456789abcdefgh", State: RoomLive, Since: at, Word: WordChoppy, WordSince: at + 70000, Covered: true, Mic: true, Level: 44},
 			{Room: "guanyin", Campus: "guanyin", Name: "观音小学", State: RoomAbsent, Since: at, Word: WordAbsent, WordSince: at, LastSeen: at - 7200000},
 		},

@@ -143,6 +143,7 @@ type RoomState struct {
 	LastSeen   Millis     `json:"lastSeen,omitempty"`
 	Step       string     `json:"step,omitempty"`
 	Layout     string     `json:"layout,omitempty"`
+	DelayMs    int        `json:"delayMs,omitempty"` // from the teacher's camera to the room's screen, in steps of 50
 }
 
 // What a note is.

@@ -53,3 +53,13 @@ test("only what grows within one binding is counted", () => {
 	assert.deepEqual([c.concealed, c.total], [100, 144000], "a new connection");
 	assert.equal(c.message(41.6).level, 42);
 });
+
+test("how old the newest picture is, where the clocks agree", () => {
+	const c = new Counter();
+	const now = 1788249600000;
+	const since1900 = 2208988800000;
+	for (const [captured, want] of [[now + since1900 - 140, 140], [0, undefined], [now + since1900 + 5, undefined], [now + since1900 - 3600000, undefined], [now + since1900 - 60, 60]]) {
+		c.delay(now, captured);
+		assert.equal(c.message(0).delayMs, want);
+	}
+});
