@@ -98,17 +98,34 @@ type Options struct {
 
 // Run runs a scenario in real time and measures it. Broken limits are no error: see the result's Passed and Limits.
 func Run(ctx context.Context, s *scenario.Scenario, o Options) (*scenario.Result, error) {
-	m, err := media()
+	opts, err := o.options()
 	if err != nil {
 		return nil, err
 	}
+	return scenario.Run(ctx, s, opts)
+}
+
+// Real runs a scenario with Chromium pages in a network namespace behind the emulator: a member's classroom page beside one that watches a
+// bare pion relay over the same line. It needs root, Linux and Chromium.
+func Real(ctx context.Context, s *scenario.Scenario, o Options) (*scenario.RealResult, error) {
+	opts, err := o.options()
+	if err != nil {
+		return nil, err
+	}
+	return scenario.Real(ctx, s, opts)
+}
+
+func (o Options) options() (scenario.Options, error) {
+	m, err := media()
+	if err != nil {
+		return scenario.Options{}, err
+	}
 	if o.Program == "" {
 		if o.Program, err = program(); err != nil {
-			return nil, err
+			return scenario.Options{}, err
 		}
 	}
-	return scenario.Run(ctx, s, scenario.Options{Program: o.Program, Media: m, Seed: o.Seed, Length: o.Length, Progress: o.Progress,
-		BoxArgs: o.BoxArgs, KeepDir: o.KeepDir})
+	return scenario.Options{Program: o.Program, Media: m, Seed: o.Seed, Length: o.Length, Progress: o.Progress, BoxArgs: o.BoxArgs, KeepDir: o.KeepDir}, nil
 }
 
 // program builds tongke beside the build cache, so that it neither stays in the tree nor is left over in a temporary directory.

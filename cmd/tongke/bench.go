@@ -26,6 +26,7 @@ type benchCmd struct {
 	Seed     uint64   `help:"The same seed loses the same packets. 同一个种子丢同样的包。" default:"1" placeholder:"N"`
 	JSON     string   `name:"json" help:"Write the figures here; - is standard output. 结果写成 JSON。" placeholder:"F"`
 	HTML     string   `name:"html" help:"Write a page with plots here. 结果写成网页。" placeholder:"F"`
+	Real     bool     `help:"Then the same with Chromium pages in a network namespace, beside a bare pion relay; needs root. 再用真的 Chromium 页面测一遍，要 root。"`
 	Compare  string   `help:"Compare with the JSON of an earlier run. 与以前的结果比较。" placeholder:"OLD.json"`
 
 	Length      time.Duration `name:"seconds" hidden:"" help:"Measure so long instead of what the scenario says."`
@@ -167,6 +168,17 @@ func (c *benchCmd) measure(con *console, chosen []*scenario.Scenario, o *benchOu
 		}
 		o.packets(res)
 		r.Scenarios = append(r.Scenarios, res.Scenario)
+		if !c.Real {
+			continue
+		}
+		pages, err := testbench.Real(ctx, s, testbench.Options{Program: program, Seed: c.Seed, Length: c.Length, Progress: say, BoxArgs: args, KeepDir: c.Keep})
+		if con.terminal {
+			fmt.Fprint(con.err, "\r\x1b[K")
+		}
+		if err != nil {
+			return nil, err
+		}
+		o.real = append(o.real, pages)
 	}
 	return r, nil
 }
@@ -195,6 +207,7 @@ type benchOutputs struct {
 	con              *console
 	json, html, rows *os.File
 	toStdout         bool
+	real             []*scenario.RealResult
 }
 
 func (c *benchCmd) outputs(con *console) (*benchOutputs, error) {
@@ -258,6 +271,11 @@ func (o *benchOutputs) write(r *report.Report, old *report.Report) error {
 	}
 	if err := r.Table(table); err != nil {
 		return err
+	}
+	for _, p := range o.real {
+		if err := p.Write(table); err != nil {
+			return err
+		}
 	}
 	if old != nil {
 		if err := report.Compare(old, r).Table(table); err != nil {

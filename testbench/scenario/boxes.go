@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type box struct {
 	https       string // host:port of its public TCP and UDP port
 	local       string // of its loopback port
 	program     string
+	prefix      []string // of its command line: ip netns exec NAME; none for a box that stands here
 
 	cmd   *exec.Cmd
 	stdin io.Closer
@@ -73,7 +75,8 @@ func newBox(program, dir, campus string) (*box, error) {
 
 func (b *box) start(extra ...string) error {
 	args := append([]string{"run", "--until-stdin-closes", "--config", b.dir + ".toml", "--data", b.dir, "--listen", b.https, "--local", b.local}, extra...)
-	b.cmd = exec.Command(b.program, args...)
+	line := append(append(slices.Clone(b.prefix), b.program), args...)
+	b.cmd = exec.Command(line[0], line[1:]...)
 	b.cmd.Env = withoutService(os.Environ())
 	var err error
 	if b.log, err = os.Create(b.dir + ".log"); err != nil {

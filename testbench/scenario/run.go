@@ -77,7 +77,7 @@ func Run(ctx context.Context, s *Scenario, o Options) (*Result, error) {
 	}
 	raise()
 	r := &run{s: s, o: o, links: map[string]*link.Link{}, ledger: newLedger(o.Media)}
-	remove, err := r.folder()
+	remove, err := r.folder(s.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -89,9 +89,9 @@ func Run(ctx context.Context, s *Scenario, o Options) (*Result, error) {
 	return out, nil
 }
 
-func (r *run) folder() (remove func(), err error) {
+func (r *run) folder(name string) (remove func(), err error) {
 	if r.o.KeepDir != "" {
-		r.dir = filepath.Join(r.o.KeepDir, r.s.Name)
+		r.dir = filepath.Join(r.o.KeepDir, name)
 		return func() {}, os.MkdirAll(r.dir, 0o700)
 	}
 	r.dir, err = os.MkdirTemp("", "tongke-bench-")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	"github.com/pion/logging"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -35,7 +36,10 @@ type Relay struct {
 type Drop func(h *rtp.Header) bool
 
 // New makes a relay; drop may be nil.
-func New(drop Drop) (*Relay, error) {
+func New(drop Drop) (*Relay, error) { return NewOn(nil, drop) }
+
+// NewOn makes a relay whose media all goes by one socket, that its caller closes after it; nil: sockets of its own.
+func NewOn(conn net.PacketConn, drop Drop) (*Relay, error) {
 	m := &webrtc.MediaEngine{}
 	red := webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "audio/red", ClockRate: 48000, Channels: 2,
 		SDPFmtpLine: "111/111"}, PayloadType: 63}
@@ -62,6 +66,10 @@ func New(drop Drop) (*Relay, error) {
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeQueryOnly)
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() })
+	if conn != nil {
+		s.SetICEUDPMux(webrtc.NewICEUDPMux(logging.NewDefaultLeveledLoggerForScope("bare", logging.LogLevelDisabled, io.Discard), conn))
+		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	}
 	s.SetICETimeouts(2*time.Second, 4*time.Second, 500*time.Millisecond)
 	r := &Relay{api: webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(s)),
 		mux: http.NewServeMux(), peers: make(map[string]*webrtc.PeerConnection)}
