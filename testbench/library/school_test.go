@@ -172,3 +172,7 @@ const elements = `JSON.stringify([...document.querySelectorAll("video,audio")].m
 	buffered: Array.from({length: m.buffered.length}, (_, i) => [m.buffered.start(i), m.buffered.end(i)])})))`
 
 func contains(s, part string) bool { return strings.Contains(s, part) }
+
+func cancelable(t testing.TB) (context.Context, context.CancelFunc) {
+	return context.WithCancel(t.Context())
+}
