@@ -38,6 +38,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type record struct {
 	Entry Entry     `json:"entry"`
 	Stamp time.Time `json:"stamp"` // of the recording's folder when the entry was made
+
+	looked time.Time // when that was; of running lessons only
 }
 
 // catalogue is library.db: a copy of what the journals and the marks beside them say, so that a list needs no journal.

@@ -39,7 +39,9 @@ var (
 
 const (
 	scanEvery  = 2 * time.Second
-	ageEvery   = time.Minute // how much of the library's age a power cut can lose
+	liveEvery  = 5 * time.Second // a running lesson's last segment is read anew each time
+	findEvery  = time.Second     // for who asks for it
+	ageEvery   = time.Minute     // how much of the library's age a power cut can lose
 	spaceEvery = 10 * time.Second
 )
 
@@ -202,6 +204,29 @@ func (l *Library) Get(id string) (Entry, error) {
 		return Entry{}, ErrUnknown
 	}
 	return r.Entry, nil
+}
+
+// Find is one recording as it is now, also one that no look at the folders has met yet.
+func (l *Library) Find(id string) (Entry, error) {
+	l.mu.Lock()
+	r, ok := l.records[id]
+	fresh := ok && (!r.Entry.Live || time.Since(r.looked) < findEvery)
+	if ok && !fresh {
+		r.looked = time.Time{}
+		l.records[id] = r
+	}
+	l.mu.Unlock()
+	if fresh {
+		return r.Entry, nil
+	}
+	if !ValidID(id) {
+		return Entry{}, ErrUnknown
+	}
+	if _, err := os.Stat(l.dirOf(id)); err != nil {
+		return Entry{}, ErrUnknown
+	}
+	l.look(id)
+	return l.Get(id)
 }
 
 // Scanned reports whether every folder was looked at since the start: before, the list may lack something.

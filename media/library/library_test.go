@@ -170,6 +170,11 @@ func TestEntryOfALesson(t *testing.T) {
 			t.Errorf("deleted while it runs: %v", err)
 		}
 		les.speak(2*time.Second, 80).end()
+		l.mu.Lock()
+		r := l.records["music-3"]
+		r.looked = time.Time{} // some seconds later
+		l.records["music-3"] = r
+		l.mu.Unlock()
 		l.scan(t.Context())
 		e, err = l.Get("music-3")
 		must(t, err)
@@ -205,6 +210,22 @@ func TestEntryOfALesson(t *testing.T) {
 			t.Errorf("a path for an id: %v", err)
 		}
 	})
+}
+
+// Who opens a recording before anybody looked finds it.
+func TestFindBeforeTheFirstLook(t *testing.T) {
+	h := newHouse(t)
+	l := h.open()
+	h.begin("m1").speak(2*time.Second, 50).end()
+	if e, err := l.Find("m1"); err != nil || e.Live || e.Title == "" {
+		t.Errorf("%+v %v", e, err)
+	}
+	for _, id := range []string{"m2", "..", "../keys", ""} {
+		if _, err := l.Find(id); !errors.Is(err, ErrUnknown) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	must(t, l.Close())
 }
 
 func TestBufferIsNoRecording(t *testing.T) {

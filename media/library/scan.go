@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"tongke/media/recorder/journal"
 )
@@ -51,7 +52,7 @@ func (l *Library) look(id string) {
 	l.mu.Lock()
 	old, known := l.records[id]
 	l.mu.Unlock()
-	if known && !old.Entry.Live && old.Stamp.Equal(stamp) {
+	if known && !old.Entry.Live && old.Stamp.Equal(stamp) || known && old.Entry.Live && time.Since(old.looked) < liveEvery {
 		return
 	}
 	r, err := journal.Open(dir, l.cfg.Keys)
@@ -81,7 +82,7 @@ func (l *Library) look(id string) {
 // enter makes the entry and keeps it. While the lesson goes on the catalogue's file is written when it begins and ends only.
 func (l *Library) enter(id string, old record, known bool, f facts) error {
 	if f.live {
-		r := record{Entry: describe(id, f)}
+		r := record{Entry: describe(id, f), looked: time.Now()}
 		if known && old.Entry.Live {
 			l.hold(r)
 			return nil

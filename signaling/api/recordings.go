@@ -102,7 +102,7 @@ func (a *API) recordingOf(r request) (library.Entry, recordingRights, error) {
 	if !library.ValidID(id) {
 		return library.Entry{}, recordingRights{}, library.ErrUnknown
 	}
-	e, err := a.cfg.Library.Get(id)
+	e, err := a.cfg.Library.Find(id)
 	if err != nil {
 		return e, recordingRights{}, err
 	}

@@ -68,7 +68,7 @@ func (a *API) recordingRights(p auth.Principal, e library.Entry) recordingRights
 // lessonOfRecording is the lesson whose token opens a recording.
 func (a *API) lessonOfRecording(id string) string {
 	if a.cfg.Library != nil {
-		if e, err := a.cfg.Library.Get(id); err == nil {
+		if e, err := a.cfg.Library.Find(id); err == nil {
 			return e.Lesson
 		}
 	}
