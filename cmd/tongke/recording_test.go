@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"tongke/media/codec"
 	"tongke/media/recorder/journal"
 	"tongke/media/track"
 	"tongke/testbench"
@@ -110,6 +113,78 @@ func TestRecordingOutlivesAKill(t *testing.T) {
 		t.Errorf("packets %v", got)
 	}
 	if i := r.Info(); i.Title != "音乐" || i.Mode != journal.ModeKeep || i.Box == "" {
+		t.Errorf("info %+v", i)
+	}
+}
+
+// A member's box keeps what reaches its classroom anyway: its recording makes the uplink carry nothing more, and nothing any longer.
+func TestMemberRecordsWhatFlows(t *testing.T) {
+	clips, err := testbench.Lesson()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	core, member := runBox(t, filepath.Join(dir, "core")), runBox(t, filepath.Join(dir, "member"))
+	under(t, core, member, "--campus", "sanhe", "--name", "sanhe")
+	code, token, errs := tongke(t, "token", "--data", core.dir, "--lesson", "l1", "--role", "publish")
+	if code != 0 {
+		t.Fatalf("token: %s", errs)
+	}
+	ask(t, core.dir, http.MethodPost, "/api/v1/lessons", map[string]any{"id": "l1", "title": "音乐", "campuses": "all", "record": "keep"}, nil)
+	teacher, err := peer.NewTeacher(peer.Config{URL: local(t, core), Lesson: "l1", Token: strings.TrimSpace(token)}, clips, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	background(t, teacher.Run)
+	carries := func(n int) func() bool {
+		return func() bool {
+			return strings.Contains(scrape(t, local(t, core)), fmt.Sprintf(`tongke_cascade_tracks{direction="out",peer="sanhe"} %d`, n))
+		}
+	}
+	eventually(t, 20*time.Second, "a recording at the core", func() bool {
+		_, err := os.Stat(filepath.Join(core.dir, "recordings", "l1"))
+		return err == nil
+	})
+	if !carries(0)() {
+		t.Error("the uplink carries what only a recorder could want")
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	seat, err := peer.NewClassroom(peer.Config{URL: local(t, member), Lesson: "l1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := make(chan struct{})
+	go func() { defer close(left); _ = seat.Run(ctx) }() // ends with ctx
+	eventually(t, 30*time.Second, "the lesson in the classroom", func() bool {
+		s := seat.Stats()
+		return s.Voice.Voice > 100 && s.Camera.Frames > 60 && s.Board.Frames > 0
+	})
+	leave()
+	<-left
+	eventually(t, 15*time.Second, "the end of what nobody watches", carries(0))
+	ask(t, core.dir, http.MethodPost, "/api/v1/lessons/l1/end", nil, nil)
+
+	keys, err := journal.OpenKeys(filepath.Join(member.dir, "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r *journal.Reader
+	eventually(t, 10*time.Second, "the end of the member's recording", func() bool {
+		r, err = journal.Open(filepath.Join(member.dir, "recordings", "l1"), keys)
+		return err == nil && !r.Live()
+	})
+	got := map[string]int{}
+	for _, tr := range r.Tracks() {
+		got[tr.Source] += r.Count(tr.ID).Packets
+		if tr.Source == track.Voice && tr.Codec != codec.Opus {
+			t.Errorf("voice is kept as %v", tr.Codec)
+		}
+	}
+	if got[track.Voice] < 100 || got[track.Teacher] == 0 || got[track.Board] == 0 || len(got) != 3 {
+		t.Errorf("the member has kept %v", got)
+	}
+	if i := r.Info(); i.Campus != "sanhe" || i.Title != "音乐" {
 		t.Errorf("info %+v", i)
 	}
 }
