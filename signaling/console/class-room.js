@@ -23,11 +23,15 @@ const quiet = 1200; // ms without anything new until they are looked at more oft
 const comeBack = 3000; // ms after which a page that was sent away asks again
 const afterEnd = 20000; // ms that the end of a lesson is told
 const darkAfter = 120000; // ms without a lesson until the screen is black
+const blindAfter = 5 * 48000; // samples of voice without a single picture until it is said that there will be none
 const fewPackets = 3; // packets between two looks that are no more than a box asking whether we are there
 
 const query = new URLSearchParams(location.search);
 const beside = ["127.0.0.1", "[::1]", "localhost"].includes(location.hostname);
 const lessonID = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+
+/** Without H264 this browser shows only what other such browsers send. */
+const blind = !(RTCRtpReceiver.getCapabilities("video")?.codecs ?? []).some((c) => c.mimeType.toLowerCase() === "video/h264");
 
 /** One page, from its loading on. */
 export class Wall {
@@ -152,7 +156,7 @@ export class Wall {
 			microphone: this.microphone.state,
 			covered: this.covered,
 			soundBlocked: this.sound.blocked && !this.sound.silent,
-			codec: this.codec,
+			codec: this.codec || this.publisher.voiceOnly,
 		};
 		return known;
 	}
@@ -353,6 +357,7 @@ export class Wall {
 			this.dataAt = this.client.now();
 		}
 		this.packets = c.packets;
+		this.codec = blind && this.receiver.table.some((t) => t.kind === "video" && t.source !== "" && !t.reason && !t.own) && c.total > blindAfter && c.teacherFrames + c.boardFrames === 0;
 		if (second && this.receiver.allowed && this.client.status === "open") {
 			await this.client.request("stats", c.message(this.meter.level())).catch(() => {});
 		}

@@ -132,9 +132,6 @@ function hold(f, before) {
 
 /** What stands when nothing is wrong. @param {Facts} f @returns {Key} */
 function phase(f) {
-	if (f.codec) {
-		return "codec";
-	}
 	switch (f.status === "refused" || f.status === "closed" ? f.code : "") {
 		case "room-taken":
 		case "taken-over":
@@ -204,7 +201,7 @@ export function choose(f, before) {
 	const list = [
 		[ours !== undefined && running && !cut && (me?.quiet ?? false), "floor.quiet", 0],
 		[ours !== undefined && running && !cut, "floor.us", ours?.since ?? 0],
-		[base === "room.taken" || base === "removed" || base === "fresh" || base === "refused" || base === "codec", base, 0],
+		[base === "room.taken" || base === "removed" || base === "fresh" || base === "refused", base, 0],
 		[is("link") && f.now - held.link.since < longAfter, "link.down", held.link.since],
 		[is("link"), "link.long", held.link.since],
 		[is("box") && f.beside, "box.restart", held.box.since],
@@ -220,6 +217,7 @@ export function choose(f, before) {
 		[fresh("disk"), f.room?.recording?.fault === "disk-failed" ? "disk.failed" : "disk.full", 0],
 		[running && (me?.hand ?? 0) > 0, "hand.up", me?.hand ?? 0],
 		[running && floor.length > 0 && ours === undefined, "floor.other", 0],
+		[running && f.codec, "codec", 0],
 	];
 	const found = list.find(([holds]) => holds);
 	const key = found?.[1] ?? base;

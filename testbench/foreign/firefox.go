@@ -80,32 +80,38 @@ var prefs = map[string]any{
 
 // Firefox runs one job in a headless Firefox with a fresh profile under dir. It ends the browser, at the latest with ctx.
 func Firefox(ctx context.Context, dir string, job Job) (*Result, error) {
+	results := make(chan *Result, 1)
+	web := httptest.NewServer(driver(job, results))
+	defer web.Close()
+	return Browse(ctx, dir, web.URL+"/drive.html", results)
+}
+
+// Browse shows a page in a headless Firefox with a fresh profile under dir until something comes through results. It ends the browser, at
+// the latest with ctx.
+func Browse[R any](ctx context.Context, dir, url string, results <-chan R) (none R, err error) {
 	path, err := exec.LookPath("firefox-esr")
 	if err != nil {
-		return nil, ErrNoFirefox
+		return none, ErrNoFirefox
 	}
 	var user strings.Builder
 	for k, v := range prefs {
 		value, err := json.Marshal(v)
 		if err != nil {
-			return nil, err
+			return none, err
 		}
 		fmt.Fprintf(&user, "user_pref(%q, %s);\n", k, value)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "user.js"), []byte(user.String()), 0o600); err != nil {
-		return nil, err
+		return none, err
 	}
-	results := make(chan *Result, 1)
-	web := httptest.NewServer(driver(job, results))
-	defer web.Close()
-	cmd := exec.CommandContext(ctx, path, "--headless", "--no-remote", "--profile", dir, web.URL+"/drive.html")
+	cmd := exec.CommandContext(ctx, path, "--headless", "--no-remote", "--profile", dir, url)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Env = append(os.Environ(), "HOME="+dir)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return none, err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }() // ends with the browser
@@ -120,7 +126,7 @@ func Firefox(ctx context.Context, dir string, job Job) (*Result, error) {
 		}
 		return r, nil
 	case err := <-ended:
-		return nil, fmt.Errorf("firefox ended without a result: %w: %s", err, stderr.String())
+		return none, fmt.Errorf("firefox ended without a result: %w: %s", err, stderr.String())
 	}
 }
 

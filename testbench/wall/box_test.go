@@ -46,11 +46,14 @@ type box struct {
 	away   bool // answers nothing
 	fresh  bool
 	posted []string // bodies of POST /api/v1/parent
+
+	pages  http.Handler
+	probes chan probe // what pages that were opened as /probe/class told
 }
 
 func newBox(t *testing.T) *box {
 	t.Helper()
-	b := &box{lessons: newLessons(), uplink: protocol.Uplink{Up: true, Since: protocol.At(time.Now())}}
+	b := &box{lessons: newLessons(), probes: make(chan probe, 1), uplink: protocol.Uplink{Up: true, Since: protocol.At(time.Now())}}
 	st, err := store.Open(t.TempDir())
 	must(t, err)
 	must(t, st.UpdateMeta(func(m *store.Meta) { m.AllianceID, m.CampusID, m.CampusName = "a", room, "三河小学" }))
@@ -83,6 +86,7 @@ func newBox(t *testing.T) *box {
 	})
 	pages, err := console.Handler()
 	must(t, err)
+	b.pages = pages
 	mux := http.NewServeMux()
 	mux.Handle("/", pages)
 	mux.Handle("/whip/", media)
@@ -90,6 +94,7 @@ func newBox(t *testing.T) *box {
 		b.server.ServeHTTP(w, r.WithContext(auth.WithListener(r.Context(), auth.Local)))
 	}))
 	mux.HandleFunc("POST /api/v1/parent", b.join)
+	mux.HandleFunc("/probe/", b.probed)
 	web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
 		away := b.away
