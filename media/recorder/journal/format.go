@@ -21,6 +21,7 @@ const (
 	recordSize  = 48
 	trailerSize = headerSize + 16
 	tagSize     = 16
+	nonceSize   = 12
 	blockSize   = 4096
 	padFrom     = 16 << 10 // batches of this size and more end at a block's end
 

@@ -179,8 +179,10 @@ func (p *part) readIndex(f *os.File, key []byte) bool {
 	if err != nil {
 		return false
 	}
-	n := nonce(off)
-	body, err = a.Open(body[:0], n[:], body, head[:40])
+	if len(body) < nonceSize {
+		return false
+	}
+	body, err = a.Open(nil, body[:nonceSize], body[nonceSize:], head[:40])
 	if err != nil || json.Unmarshal(body, &p.idx) != nil || len(p.idx.Offset) != len(p.idx.At) {
 		return false
 	}

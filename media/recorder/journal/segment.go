@@ -247,10 +247,11 @@ func (s *segment) addIndex() error {
 // appendIndex appends the index record and the trailer: a copy of the header, and where the index is.
 func appendIndex(out []byte, off int64, body []byte, h *header, a cipher.AEAD, last time.Duration) []byte {
 	var head [recordSize]byte
-	r := record{kind: kindIndex, length: len(body) + tagSize, arrival: last, capture: last}
+	r := record{kind: kindIndex, length: nonceSize + len(body) + tagSize, arrival: last, capture: last}
 	aad := r.encode(head[:], &h.id, off)
-	n := nonce(off)
-	sealed := a.Seal(nil, n[:], body, aad)
+	sealed := make([]byte, nonceSize, r.length)
+	_, _ = rand.Read(sealed) // never fails
+	sealed = a.Seal(sealed, sealed[:nonceSize], body, aad)
 	binary.LittleEndian.PutUint32(head[44:], crc32.Checksum(sealed, castagnoli))
 	out = append(append(out, head[:]...), sealed...)
 	out = append(out, h.encode()...)
