@@ -55,6 +55,7 @@ export class Wall {
 		this.looks = 0;
 		this.enteredAt = 0;
 		this.codec = false;
+		this.turning = 0; // changes of the volume that wait for the box's answer
 		this.level = 0;
 		this.restingSince = performance.now();
 		this.client = new Client({
@@ -90,8 +91,8 @@ export class Wall {
 				this.coveredAtBox = r.covered;
 				this.cover(r.covered);
 			}
-			if (r.volume !== this.room?.volume) {
-				this.sound.set(r.volume);
+			if (r.volume !== this.room?.volume && this.turning === 0) {
+				this.sound.set(r.volume); // not what was pressed some keys ago
 			}
 			if (this.room?.state === "fresh" && r.state !== "fresh") {
 				location.reload(); // the box has a place now, and this page another room
@@ -324,7 +325,8 @@ export class Wall {
 	changeVolume(step) {
 		this.sound.set(this.sound.volume + step);
 		this.info.volume(this.sound.volume);
-		void this.client.request("room.volume", { volume: this.sound.volume }).catch(() => {});
+		this.turning++;
+		void this.client.request("room.volume", { volume: this.sound.volume }).catch(() => {}).finally(() => this.turning--);
 	}
 
 	/** Between lessons the screen goes black after a while. @param {boolean} idle */
