@@ -14,6 +14,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // FileName is the catalogue's name in the data directory.
@@ -52,7 +53,7 @@ func openCatalogue(dir string, log *slog.Logger) (c *catalogue, fresh bool, err 
 	case err == nil:
 		db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
 		return &catalogue{db}, false, err
-	case errors.Is(err, bolt.ErrTimeout):
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, false, fmt.Errorf("another process has %s open: %w", path, err)
 	case !errors.Is(err, fs.ErrNotExist):
 		log.Warn("catalogue of recordings is damaged and made anew from the recordings", "err", err)

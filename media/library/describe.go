@@ -40,9 +40,9 @@ type facts struct {
 
 // streamFacts say where one stream has something, and where it is loud.
 type streamFacts struct {
-	name, source, campus string
-	voice                bool
-	spans, loud          []Span
+	name, campus string
+	voice        bool
+	spans, loud  []Span
 }
 
 // describe makes an entry of what a journal says.

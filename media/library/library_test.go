@@ -400,7 +400,8 @@ func TestOverAgeAndPressure(t *testing.T) {
 
 func TestExportJobs(t *testing.T) {
 	dir := t.TempDir()
-	var x exports
+	l := &Library{}
+	x := &l.exports
 	must(t, x.open(filepath.Join(dir, "exports")))
 	release := make(chan struct{})
 	begun := make(chan string, 8)
@@ -419,8 +420,6 @@ func TestExportJobs(t *testing.T) {
 		must(t, err)
 		return j
 	}
-	l := &Library{}
-	l.exports.dir, l.exports.jobs = x.dir, x.jobs // the same table
 	for _, id := range []string{"1", "2", "3"} {
 		start(id)
 	}
