@@ -71,6 +71,7 @@ func sizeOf(seq uint64) int { return 800 + int(seq*37%400) }
 //
 //	took LESSON SEQ       before a packet is handed over; its place in time is the line's
 //	stored LESSON SEQ     all packets up to SEQ are on the disk
+//	slow LESSON MS        how long the disk took for that
 //	closed LESSON SEQ
 //	removed LESSON
 func record(dir string, sync, segment, lasts time.Duration) error {
@@ -116,7 +117,8 @@ func oneLesson(dir string, keys journal.Keys, n int, sync, segment, lasts time.D
 			if seq%10 == 0 {
 				t = voice
 			}
-			p := journal.Packet{Track: t, Seq: seq, Timestamp: uint32(seq), Capture: w.Now(), Arrival: w.Now(), Payload: body(seq, sizeOf(seq))}
+			at := time.Duration(seq) * 2 * time.Millisecond // as if this process were never late
+			p := journal.Packet{Track: t, Seq: seq, Timestamp: uint32(seq), Capture: at, Arrival: at, Payload: body(seq, sizeOf(seq))}
 			if err := w.Packet(p); err != nil {
 				return err
 			}
@@ -135,6 +137,9 @@ func oneLesson(dir string, keys journal.Keys, n int, sync, segment, lasts time.D
 		if err := w.Sync(); errors.As(err, &fault) {
 			continue
 		} else if err != nil {
+			return err
+		}
+		if err := say("slow %d %d", n, packet.Now().Sub(synced).Milliseconds()); err != nil {
 			return err
 		}
 		if err := say("stored %d %d", n, seq-1); err != nil {
