@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"tongke/signaling/protocol"
 )
 
 const (
@@ -12,13 +14,15 @@ const (
 	maxPeriod  = 20
 	maxMembers = 11
 	maxName    = 64
+
+	notKept = "buffer"
 )
 
 // Lists of what a cell may say. What a lesson cannot have yet has no value, and is refused by its name.
 var (
 	modes    = []word{{"同上", "same", "same"}, {"专递", "delivery", "same"}, {"名师", "demonstration", ""}, {"教研", "meeting", ""}, {"名校", "open", ""}}
 	profiles = []word{{"语音", "voice", "voice"}, {"音乐", "music", "music"}, {"体育", "movement", ""}}
-	records  = []word{{"不录", "buffer", "buffer"}, {"老师和黑板", "teacher+board", ""}, {"含学生", "+pupils", ""}}
+	records  = []word{{"不录", "buffer", notKept}, {"老师和黑板", "teacher+board", protocol.ScopeTeacherBoard}, {"含学生", "+pupils", protocol.ScopePupils}}
 	weekdays = map[string]int{"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "日": 7, "天": 7, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6, "sun": 7}
 )
 
@@ -88,7 +92,9 @@ func (l *line) entry(place Place) Entry {
 	}
 	l.word("mode", "mode", modes)
 	e.Profile = l.word("profile", "profile", profiles)
-	l.word("record", "record", records)
+	if kept := l.word("record", "record", records); kept != notKept {
+		e.Kept = kept
+	}
 	if e.From > 0 && e.Until > 0 && e.From > e.Until {
 		l.bad("until", "date-order", e.Until.String())
 	}

@@ -58,7 +58,7 @@ func (f *Faults) hint(x Fault) {
 var Codes = []string{
 	"too-large", "encoding", "quote", "empty-file", "column-missing", "column-unknown", "column-twice", "cells", "needed", "too-long",
 	"weekday", "period", "span", "weeks", "date", "date-order", "term-needed", "mode", "mode-unsupported", "profile", "profile-unsupported",
-	"record", "record-unsupported", "listen-unsupported", "room", "members-many", "member-twice", "member-master", "entry-twice",
+	"record", "listen-unsupported", "room", "members-many", "member-twice", "member-master", "entry-twice",
 	"clock", "clock-order", "kind", "bell-differs", "period-twice", "periods-overlap", "bell-twice", "campus-many",
 	"no-bell", "no-lesson", "conflict-room", "conflict-teacher", "room-unknown", "teacher-unknown",
 }

@@ -281,10 +281,14 @@ func spec(o Occurrence, home Room) lesson.Spec {
 	for _, m := range o.Entry.Members {
 		members = append(members, m.Room.String())
 	}
-	return lesson.Spec{
+	s := lesson.Spec{
 		ID: o.ID, Title: o.Entry.Title(), Subject: o.Entry.Subject, Teacher: o.Entry.Teacher, Campuses: members, Start: o.Start, End: o.End,
 		Profile: o.Entry.Profile,
 	}
+	if o.Entry.Kept != "" {
+		s.Record, s.Scope = protocol.RecordKeep, o.Entry.Kept
+	}
+	return s
 }
 
 func mark(spec lesson.Spec) string {

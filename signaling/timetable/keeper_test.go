@@ -22,7 +22,7 @@ func keeper(t *testing.T) (*Keeper, *lesson.Registry) {
 	}
 	t.Cleanup(func() { s.Close() })
 	log := slog.New(slog.DiscardHandler)
-	r, err := lesson.New(s, lesson.Config{Box: "0123456789abcdef", Log: log})
+	r, err := lesson.New(s, lesson.Config{Box: "0123456789abcdef", Keep: true, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +70,9 @@ func TestKeeperKeepsTheWeek(t *testing.T) {
 		apply(every, 0)
 		same(t, r, "0909 planned", "0910 planned")
 		l := r.List()[0]
+		if l.Record != protocol.RecordBuffer || l.Scope != protocol.ScopeTeacherBoard {
+			t.Errorf("不录: %s %s", l.Record, l.Scope)
+		}
 		for _, x := range r.List() {
 			if strings.HasSuffix(x.ID, "0909") {
 				l = x
@@ -107,5 +110,15 @@ func TestKeeperKeepsTheWeek(t *testing.T) {
 		same(t, r, "0909 ended", "0910 ended", "0916 planned")
 		apply(every, 3) // and comes back
 		same(t, r, "0909 ended", "0910 planned", "0916 planned")
+		for revision, tt := range []struct{ word, record, scope string }{
+			{"老师和黑板", protocol.RecordKeep, protocol.ScopeTeacherBoard}, {"含学生", protocol.RecordKeep, protocol.ScopePupils}, {"不录", protocol.RecordBuffer, protocol.ScopeTeacherBoard},
+		} {
+			apply(strings.ReplaceAll(every, "不录", tt.word), uint64(4+revision))
+			for _, x := range r.List() {
+				if strings.HasSuffix(x.ID, "0916") && (x.Record != tt.record || x.Scope != tt.scope || x.State != protocol.Planned) {
+					t.Errorf("%s: %s %s, %s", tt.word, x.Record, x.Scope, x.State)
+				}
+			}
+		}
 	})
 }

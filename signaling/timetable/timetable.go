@@ -85,7 +85,8 @@ type Entry struct {
 	Teacher string   `json:"teacher"`
 	Master  Room     `json:"master"`
 	Members []Member `json:"members"`
-	Profile string   `json:"profile"` // voice or music
+	Profile string   `json:"profile"`        // voice or music
+	Kept    string   `json:"kept,omitempty"` // what a recording keeps, a lesson's scope; "" is none
 	Note    string   `json:"note,omitempty"`
 	From    Date     `json:"from"`
 	Until   Date     `json:"until"`

@@ -123,7 +123,7 @@ func TestEveryFaultAtOnce(t *testing.T) {
 			line("一,1,,,数学,,,网课,王五,甲,乙；甲；乙,立体声,全录,,2026-09-01,2026-08-01"), bells, []string{
 			"课表.csv:2 星期 weekday", "课表.csv:2 节次 period", "课表.csv:2 连堂 span", "课表.csv:2 周次 weeks", "课表.csv:2 学科 needed",
 			"课表.csv:2 开始日期 date", "课表.csv:2 结束日期 date", "课表.csv:2 方式 mode-unsupported", "课表.csv:2 声音 profile-unsupported",
-			"课表.csv:2 录制 record-unsupported", "课表.csv:2 主讲教室 room", "课表.csv:2 听讲教室 listen-unsupported",
+			"课表.csv:2 主讲教室 room", "课表.csv:2 听讲教室 listen-unsupported",
 			"课表.csv:3 方式 mode", "课表.csv:3 声音 profile", "课表.csv:3 录制 record", "课表.csv:3 结束日期 date-order",
 			"课表.csv:3 听讲教室 member-master", "课表.csv:3 听讲教室 member-twice",
 		}},
