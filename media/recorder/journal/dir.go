@@ -60,6 +60,24 @@ func tidy(dir string) error {
 	return nil
 }
 
+// unfinished reports whether there is something to tidy.
+func unfinished(dir string) bool {
+	for _, ext := range []string{halfExt, deadExt} {
+		if left, err := filepath.Glob(filepath.Join(dir, "*"+ext)); err == nil && len(left) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func tidyLocked(dir string) error {
+	l, err := lock(filepath.Join(dir, lockName))
+	if err != nil {
+		return err
+	}
+	return errors.Join(tidy(dir), l.Close())
+}
+
 // deleting reports whether the recording is marked as deleted.
 func deleting(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, deletedMark))
@@ -131,12 +149,15 @@ func Tidy(root string, keys Keys) error {
 		if !e.IsDir() || locked(filepath.Join(dir, lockName)) {
 			continue
 		}
-		if deleting(dir) {
+		switch {
+		case deleting(dir):
 			err = Remove(dir, keys)
-		} else {
-			err = tidy(dir)
+		case unfinished(dir):
+			err = tidyLocked(dir)
+		default:
+			continue
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrLocked) {
 			errs = append(errs, fmt.Errorf("tidy %s: %w", e.Name(), err))
 		}
 	}
