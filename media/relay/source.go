@@ -301,8 +301,8 @@ func (r *Relay) accept(l *letter, now packet.Time) {
 func (u *upTrack) number(b *packet.Buffer) {
 	if !u.numbered || b.Gen != u.gen {
 		first := uint64(time.Now().Unix())<<16 | b.Seq&0xffff
-		for first <= u.cache.highest {
-			first += 1 << 16
+		if high := u.cache.highest; first <= high { // the clock was set back, perhaps by years
+			first += ((high-first)>>16 + 1) << 16
 		}
 		u.offset, u.numbered = first-b.Seq, true
 	}
