@@ -31,6 +31,8 @@ type Script struct {
 	Pupils []string
 	// Board false: none was shared.
 	Board bool
+	// Camera and Slides are shown instead of the synthetic lesson's; nil: those. They are VP8 or H264 of any length.
+	Camera, Slides *lesson.Clip
 	// Open leaves the journal as a recorder has it while the lesson goes on; Close the Recording.
 	Open bool
 }
@@ -82,6 +84,12 @@ func Make(dir string, keys journal.Keys, s Script) (*Recording, error) {
 	material, err := testbench.Lesson()
 	if err != nil {
 		return nil, err
+	}
+	if s.Camera != nil {
+		material.Camera = s.Camera
+	}
+	if s.Slides != nil {
+		material.Board = s.Slides
 	}
 	r := &Recording{clock: 1e18, s: s}
 	boot := r.clock
@@ -198,7 +206,7 @@ func (f *feed) write(r *Recording) error {
 	n := f.next % len(f.clip.Units)
 	f.next++
 	if f.cached[n] == nil {
-		f.cached[n] = payloads(f.clip.Codec, f.clip.Units[n].Data)
+		f.cached[n] = payloads(f.clip.Codec, f.clip.Units[n].Data, n)
 	}
 	inside := func(list [][2]time.Duration) bool {
 		return slices.ContainsFunc(list, func(s [2]time.Duration) bool { return at >= s[0] && at < s[1] })
@@ -225,12 +233,28 @@ func (f *feed) write(r *Recording) error {
 	return nil
 }
 
-// payloads packetises a unit (RFC 6184: parameter sets in a STAP-A, large units in FU-A).
-func payloads(c codec.Codec, data []byte) (out [][]byte) {
-	const most = 1200
-	if c == codec.Opus {
+const most = 1200 // bytes of a payload
+
+// payloads packetises a unit (RFC 6184: parameter sets in a STAP-A, large units in FU-A; RFC 7741). picture numbers VP8 frames.
+func payloads(c codec.Codec, data []byte, picture int) (out [][]byte) {
+	switch c {
+	case codec.Opus:
 		return [][]byte{data}
+	case codec.VP8:
+		for first := true; len(data) > 0; first = false {
+			head := []byte{0x80, 0x80, 0x80 | byte(picture>>8), byte(picture)}
+			if first {
+				head[0] |= 0x10
+			}
+			n := min(len(data), most)
+			out, data = append(out, append(head, data[:n]...)), data[n:]
+		}
+		return out
 	}
+	return h264Payloads(data)
+}
+
+func h264Payloads(data []byte) (out [][]byte) {
 	var sets []byte
 	for n := range bytes.SplitSeq(data, []byte{0, 0, 1}) {
 		if n = bytes.TrimRight(n, "\x00"); len(n) == 0 {
