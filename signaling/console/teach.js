@@ -64,8 +64,8 @@ async function main() {
 	}
 	await signIn();
 	const user = await who();
-	/** what the next hello asks for */
-	const wish = { remote, take: false };
+	/** what the next hello asks for; a page that taught and was loaded anew, because it or the browser fell over, goes on teaching */
+	const wish = { remote, take: !remote && sessionStorage.getItem("taught") === lesson };
 	const client = new Client({
 		url: address(location),
 		hello: () => ({ page: "teach", lesson, lang: language, version: 1, ...(wish.remote ? { remote: true } : {}), ...(wish.take ? { take: "lead" } : {}) }),
@@ -96,6 +96,8 @@ async function main() {
 		}),
 	});
 	desk.begin();
+	client.on("lesson", () => desk.led && sessionStorage.setItem("taught", lesson));
+	client.on("status", (s) => s === "closed" && client.code !== "" && sessionStorage.removeItem("taught")); // another page teaches now, or nobody
 	client.open();
 }
 
