@@ -48,7 +48,7 @@ func chromium(t testing.TB, more ...chromedp.ExecAllocatorOption) *browser.Tab {
 	var tab *browser.Tab
 	var err error
 	for range 3 { // a busy machine is slow to start it
-		if tab, err = browser.Start(context.Background(), t.TempDir(), more...); err == nil {
+		if tab, err = browser.Start(context.Background(), t.TempDir(), append([]chromedp.ExecAllocatorOption{chromedp.Flag("accept-lang", "zh-CN")}, more...)...); err == nil {
 			break
 		}
 	}
