@@ -246,7 +246,9 @@ var faults = map[string]fault{
 		return edit(m, `/life_time$`, to("0x0b 0x04\n"))
 	},
 	"disk-read-only": func(_ *testing.T, m *probetest.Machine, _ *Input) bool {
-		return edit(m, `^proc/self/mountinfo$`, func(s string) string { return strings.Replace(s, " / / rw,", " / / ro,", 1) })
+		return edit(m, `^proc/self/mountinfo$`, func(s string) string {
+			return regexp.MustCompile(`(?m)^(28 .* / / )rw(,.* - [^ ]+ [^ ]+ )rw`).ReplaceAllString(s, "${1}ro${2}ro")
+		})
 	},
 	"disk-full": func(_ *testing.T, m *probetest.Machine, _ *Input) bool {
 		return edit(m, `^\.calls/statfs$`, to("/ 62000000000 4194304 1048576\n"))

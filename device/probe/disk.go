@@ -22,10 +22,9 @@ func (t tree) mountinfo() []mountLine {
 			continue
 		}
 		m := mountLine{device: b[2], root: b[3], point: unescape(b[4]), kind: a[0], source: unescape(a[1])}
-		for _, options := range []string{b[5], a[2]} {
-			first, _, _ := strings.Cut(options, ",")
-			m.readOnly = m.readOnly || first == "ro"
-		}
+		// Of the file system itself, not of this view of it: a sandbox mounts everything read-only for whoever is in it.
+		first, _, _ := strings.Cut(a[2], ",")
+		m.readOnly = first == "ro"
 		out = append(out, m)
 	}
 	return out
