@@ -61,6 +61,7 @@ export class View {
 		this.calledAt = 0; // ms of the page's clock: when the bar was last called back over a full board
 		this.shown = "";
 		this.fitted = "";
+		this.level = -1;
 	}
 
 	/** @param {string} key @param {Record<string, string | number>} [values] */
@@ -125,7 +126,10 @@ export class View {
 		this.row(f, m);
 		this.places(f, m, plan, shown);
 		this.roomPage(f, m, more.checks);
-		document.documentElement.style.setProperty("--level", String(more.level / 100));
+		if (this.level !== more.level) {
+			this.level = more.level; // each write has the whole page's styles looked at again
+			document.documentElement.style.setProperty("--level", String(more.level / 100));
+		}
 		document.body.classList.toggle("mirrored", f.lesson?.mirror ?? false);
 		this.fit(f.lesson?.end ?? 0);
 	}
