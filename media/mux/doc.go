@@ -16,6 +16,11 @@
 // Sound must not have seams, because players count its samples: it lies on a grid without holes, where a missing packet is replaced by one that makes the
 // decoder conceal, a longer silence by silent packets, and drift is taken up by ten milliseconds of concealment more or less.
 //
+// # Pictures and guessed rates
+//
+// Pictures come when they come, but encoders write a rate into their parameter sets, and readers guess one where there is none and round times to it.
+// So parameter sets are rewritten to say that the rate varies, up to 200 pictures a second, and pictures lie on a grid of 5 ms.
+//
 // # The index
 //
 // One pass over the journal finds all that is needed to make a fragment or a file from a small part of it, with sizes known to the byte beforehand. It is kept

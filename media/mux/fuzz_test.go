@@ -3,6 +3,7 @@ package mux
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"testing"
@@ -141,6 +142,32 @@ func checkJournal(t *testing.T, h heap) {
 			t.Fatalf("%s: %v", format, err)
 		}
 	}
+}
+
+// FuzzParameterSet rewrites what encoders say of their rate, and nothing else.
+func FuzzParameterSet(f *testing.F) {
+	for _, s := range []string{
+		"6742c00bda05067e7c0440000003004000000503c50aa8", "674d4028eca03c0113f2e022000003000200000300281e30632c", "6764001facd9405005bb011000000300100000030140f1831960",
+		"67640028acd94078044fde022000000300200000030283e2c5b2c0", "67f40016919b281407b6022000000300200000030281e2c5b2c0",
+		"67640029ad84010c20086100430802184010c200843b5014005ad37010101014000003000400000300a2100000", "6742c01f8c8d40501e900f08846a", // the last one is OpenH264's
+	} {
+		b, err := hex.DecodeString(s)
+		must(f, err)
+		f.Add(b)
+		if again := variable(nil, b); bytes.Equal(again, b) || codec.Inspect(codec.H264, b) != codec.Inspect(codec.H264, again) {
+			f.Errorf("%x became %x", b, again)
+		}
+	}
+	f.Fuzz(func(t *testing.T, sps []byte) {
+		if len(sps) < 4 {
+			return
+		}
+		sps[0] = 0x67
+		again := variable(nil, sps)
+		if before, after := codec.Inspect(codec.H264, sps), codec.Inspect(codec.H264, again); before != after {
+			t.Errorf("%x became %x: %+v then %+v", sps, again, before, after)
+		}
+	})
 }
 
 // FuzzIndex reads damaged indexes; the sum over the file is left out, or nothing would come through.

@@ -32,10 +32,11 @@ type h264Unit struct {
 	ppsAt  [2]int
 	open   int // offset of the length of an unfinished fragmented NAL unit, -1: none
 	bad    bool
+	sets   []byte
 }
 
 func (u *h264Unit) reset() {
-	*u = h264Unit{data: u.data[:0], open: -1}
+	*u = h264Unit{data: u.data[:0], sets: u.sets, open: -1}
 }
 
 // add takes the payloads in order.
@@ -104,6 +105,11 @@ func (u *h264Unit) addNAL(nal []byte) {
 // finish notes what the NAL unit behind the length at offset at is, or takes it out again: delimiters and fillers are of no use in a file.
 func (u *h264Unit) finish(at int) {
 	nal := u.data[at+4:]
+	if nal[0]&0x1f == nalSPS {
+		u.sets = variable(u.sets[:0], nal)
+		u.data = append(u.data[:at+4], u.sets...)
+		nal = u.data[at+4:]
+	}
 	binary.BigEndian.PutUint32(u.data[at:], uint32(len(nal)))
 	switch t := nal[0] & 0x1f; {
 	case t == 0 || t >= nalDelimiter && t <= nalFiller || len(nal) < 2:

@@ -20,9 +20,9 @@ import (
 // IndexName is the file beside the segments that keeps the index. It may be removed at any time.
 const IndexName = "index.mux"
 
-// The file: magic with a version, the stamp of the journal, a CRC-32C of what follows, then uvarints: the streams and their fragments. A file of
+// The file: magic with a version, which rises with every change of what is laid out, the stamp of the journal, a CRC-32C of what follows, then uvarints: the streams and their fragments. A file of
 // another version, of another journal, or damaged, is made anew.
-var indexMagic = [8]byte{'t', 'k', 'i', 'n', 'd', 'e', 'x', 1}
+var indexMagic = [8]byte{'t', 'k', 'i', 'n', 'd', 'e', 'x', 2}
 
 // maxIndex bounds what is read: a day of eight voices and four pictures is 50 MB.
 const maxIndex = 256 << 20

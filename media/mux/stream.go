@@ -17,9 +17,9 @@ const (
 	pictureGap = 250 * time.Millisecond // shorter ones are not worth a name
 	soundGap   = 200 * time.Millisecond
 
-	idleTrack = 2 * time.Second         // a track that rests so long may be followed by another of the stream
-	newTrack  = time.Second             // and one that did is a new beginning
-	squeeze   = pictureScale / 1000 / 2 // ticks between pictures that ought to be earlier than the one before
+	idleTrack   = 2 * time.Second            // a track that rests so long may be followed by another of the stream
+	newTrack    = time.Second                // and one that did is a new beginning
+	pictureGrid = pictureScale / pictureRate // ticks
 )
 
 // stream is one source of the lesson through all restarts and layers of its publisher, laid out on the journal's timeline.
@@ -146,12 +146,28 @@ func (s *stream) add(m sample, count int) {
 	l.cut.duration += int64(count) * int64(m.duration)
 }
 
+// grid puts a picture on a grid of 5 ms, behind the one before. ffmpeg and what is built on it guess a rate from the first pictures and round all
+// times to it: pictures that jitter or drift then fall together, which it reports as an error. On the grid it finds pictureRate, which keeps them apart;
+// now and then one takes the farther place, or an even rate would be taken for a fixed one.
+func (l *layout) grid(at int64) int64 {
+	below := at / pictureGrid * pictureGrid
+	if nearer := at-below >= pictureGrid/2; nearer != (len(l.starts)%8 == 6) {
+		at = below + pictureGrid
+	} else {
+		at = below
+	}
+	if l.begun {
+		at = max(at, l.end+pictureGrid)
+	}
+	return at
+}
+
 // picture places a picture. It lasts until the next one, over gaps too: the last good picture stands.
 func (s *stream) picture(f frame, switched bool) {
 	l := &s.layout
-	at := ticks(f.at, pictureScale)
+	at := max(0, ticks(f.at, pictureScale))
 	if !l.begun {
-		at = max(at, 0)
+		at = l.grid(at)
 		s.parameters = f.parameters
 		s.begin(at, &f)
 		s.pend(f, at)
@@ -164,7 +180,7 @@ func (s *stream) picture(f frame, switched bool) {
 			l.end = l.starts[n-2]
 		}
 	}
-	at = max(at, l.end+squeeze)
+	at = l.grid(at)
 	passed := span(at-l.end, pictureScale)
 	missing := (f.lost || switched) && passed >= pictureGap
 	if missing {

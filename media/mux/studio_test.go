@@ -185,6 +185,7 @@ type maker struct {
 	jitter     time.Duration // at most, on top
 	captureErr time.Duration // capture times are off by as much, at random
 	noCapture  bool
+	shake      time.Duration                               // how far a frame may be from its regular time
 	lose       func(n int, p journal.Packet) bool          // packet n never comes
 	late       func(n int, p journal.Packet) time.Duration // it comes later, as a repair
 	again      bool                                        // and each packet comes twice
@@ -214,7 +215,12 @@ func (m *maker) make(rng *rand.Rand) (packets []journal.Packet, shots []shot) {
 		}
 		u := (m.offset + i) % len(m.clip.units)
 		payloads := rtpPayloads(m.clip.codec, m.clip.units[u].data, i&0x7fff)
-		s := shot{at: at, seq: seq, end: seq + uint64(len(payloads)), unit: u, ts: m.ts + uint32(i)*m.clip.step, intact: true}
+		off := time.Duration(0)
+		if m.shake > 0 {
+			off = time.Duration(rng.Int64N(int64(m.shake)))
+			at += off
+		}
+		s := shot{at: at, seq: seq, end: seq + uint64(len(payloads)), unit: u, ts: m.ts + uint32(i)*m.clip.step + uint32(off*time.Duration(m.clip.codec.ClockRate())/time.Second), intact: true}
 		for k, payload := range payloads {
 			p := journal.Packet{Track: m.track.ID, Seq: seq, Timestamp: s.ts, Payload: payload}
 			info := codec.Inspect(m.clip.codec, payload)
