@@ -168,7 +168,7 @@ func (l *Library) expire(ctx context.Context) {
 func (l *Library) makeRoom(ctx context.Context) {
 	for ctx.Err() == nil {
 		total, free, err := space(l.cfg.Recordings)
-		if err != nil || free >= l.reserve(total) {
+		if err != nil || free >= wanted(l.List(), free, l.reserve(total)) {
 			return
 		}
 		id, ok := yields(l.List())

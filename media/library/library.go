@@ -51,7 +51,7 @@ type Config struct {
 	Recordings string // the folder of the journals
 	Keys       journal.Keys
 	Retention  time.Duration // of what is not protected; 0: for ever
-	Reserve    int64         // bytes of the disk that stay free; 0: a tenth of it, at most 10 GB
+	Reserve    int64         // bytes of the disk that stay free; 0: a twentieth of it, at most 5 GB
 	// Deleted is told of every deletion after it. nil: nobody is.
 	Deleted func(Proof)
 	Log     *slog.Logger
@@ -60,6 +60,7 @@ type Config struct {
 // Library is the recordings of one box. Its methods may be used from any goroutine.
 type Library struct {
 	cfg     Config
+	keys    journal.Keys // of cfg, until the library ends
 	cat     *catalogue
 	poke    chan struct{} // 1: look at once
 	exports exports
@@ -102,6 +103,7 @@ func Open(cfg Config) (*Library, error) {
 	if err := l.exports.open(filepath.Join(cfg.Dir, "exports")); err != nil {
 		return nil, errors.Join(err, cat.close())
 	}
+	l.keys = stoppable{cfg.Keys, l.exports.ctx}
 	return l, nil
 }
 
@@ -149,6 +151,7 @@ func (l *Library) Run(ctx context.Context) error {
 	defer age.Stop()
 	defer disk.Stop()
 	defer l.exports.end()
+	defer context.AfterFunc(ctx, l.exports.cancel)() // also what reads a long journal for its index stops then
 	l.finishDeletions()
 	l.scan(ctx)
 	for {
@@ -335,7 +338,7 @@ func (l *Library) reserve(total int64) int64 {
 	if l.cfg.Reserve > 0 {
 		return l.cfg.Reserve
 	}
-	return min(total/10, 10e9)
+	return min(total/20, 5e9)
 }
 
 // Stats are figures for the status.

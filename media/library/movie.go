@@ -1,6 +1,7 @@
 package library
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -62,7 +63,7 @@ func (l *Library) open(id string) (*movie, error) {
 	l.mu.Unlock()
 
 	mv.mu.Lock()
-	mv.r, mv.m, mv.err = openMovie(l.dirOf(id), l.cfg.Keys)
+	mv.r, mv.m, mv.err = openMovie(l.dirOf(id), l.keys)
 	mv.updated = time.Now()
 	mv.mu.Unlock()
 	close(mv.ready)
@@ -90,6 +91,20 @@ func openMovie(dir string, keys journal.Keys) (*journal.Reader, *mux.Movie, erro
 		return nil, nil, err
 	}
 	return r, m, nil
+}
+
+// stoppable gives keys until ctx ends. A reader asks for them at each segment, so that a long reading ends soon after it.
+type stoppable struct {
+	journal.Keys
+	ctx context.Context
+}
+
+// Open implements journal.Keys.
+func (s stoppable) Open(lesson, origin, source string) ([]byte, error) {
+	if err := s.ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.Keys.Open(lesson, origin, source)
 }
 
 func (mv *movie) wait() error {

@@ -72,6 +72,22 @@ func oldest(entries []Entry) []Entry {
 	return may
 }
 
+// least is what stays free at any price: room for a quarter of an hour of the next lesson.
+const least = 500e6
+
+// wanted is how much of the disk is to be free. Where all that may go would not free the reserve, something else fills the disk, and giving every
+// recording away for that helps nobody: then it is only the least.
+func wanted(entries []Entry, free, reserve int64) int64 {
+	may := free
+	for _, e := range oldest(entries) {
+		may += e.Bytes
+	}
+	if may < reserve {
+		return min(reserve, least)
+	}
+	return reserve
+}
+
 // usualLesson is what a lesson takes when none was kept yet: 40 minutes of 3 Mb/s.
 const usualLesson = 40 * 60 * 3e6 / 8
 

@@ -101,6 +101,22 @@ func TestForecast(t *testing.T) {
 	}
 }
 
+func TestAFullDiskOfOthers(t *testing.T) {
+	const gb = 1e9
+	entries := []Entry{{ID: "a", Bytes: gb}, {ID: "b", Bytes: gb, Protected: true}, {ID: "c", Bytes: gb}}
+	for _, c := range []struct{ free, reserve, want int64 }{
+		{4 * gb, 5 * gb, 5 * gb},  // one recording less is enough
+		{3 * gb, 5 * gb, 5 * gb},  // two
+		{2 * gb, 5 * gb, least},   // not even both: they stay as long as there is room for a quarter of an hour
+		{0, 100e6, 100e6},         // of a small disk
+		{20 * gb, 5 * gb, 5 * gb}, // enough
+	} {
+		if got := wanted(entries, c.free, c.reserve); got != c.want {
+			t.Errorf("%d free of %d: %d wanted, want %d", c.free, c.reserve, got, c.want)
+		}
+	}
+}
+
 func TestHoles(t *testing.T) {
 	s := func(from, to int) Span {
 		return Span{time.Duration(from) * time.Second, time.Duration(to) * time.Second}
