@@ -47,3 +47,24 @@ export function open(l) {
 	const all = /** @type {Choice[]} */ (Object.keys(choices));
 	return l.state === "planned" || l.state === "waiting" ? all : all.slice(0, all.indexOf(chosen(l)) + 1);
 }
+
+/** What has been kept of a lesson, to be told when it is over. */
+export class Stored {
+	constructor() {
+		this.lesson = "";
+		this.seconds = 0;
+		/** why not all of it @type {"" | "disk-full" | "disk-failed"} */
+		this.fault = "";
+	}
+
+	/** @param {Lesson | null} l @param {Recording | undefined} r */
+	take(l, r) {
+		if (l !== null && l.id !== this.lesson) {
+			Object.assign(this, { lesson: l.id, seconds: 0, fault: "" });
+		}
+		if (l?.record === "keep" && r !== undefined && r.seconds > 0) {
+			this.seconds = Math.max(this.seconds, r.seconds);
+			this.fault = r.fault ?? "";
+		}
+	}
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { broken, chosen, kept, open } from "../recording.js";
+import { Stored, broken, chosen, kept, open } from "../recording.js";
 
 const lesson = (record, more = {}) => ({ record, scope: "teacher+board", kept: false, state: "live", ...more });
 const here = (mode, more = {}) => ({ mode, scope: "teacher+board", seconds: 0, ...more });
@@ -32,4 +32,17 @@ test("in the lesson only less can be chosen", () => {
 	assert.deepEqual(open(lesson("keep")), ["off", "board"]);
 	assert.deepEqual(open(lesson("buffer", { scope: "+pupils" })), ["off"]);
 	assert.equal(chosen(lesson("keep", { scope: "+pupils" })), "pupils");
+});
+
+test("what was kept of a lesson is told of that lesson alone", () => {
+	const s = new Stored();
+	s.take(lesson("buffer", { id: "a" }), here("buffer", { seconds: 900 }));
+	assert.equal(s.seconds, 0, "a buffer is no recording");
+	s.take(lesson("keep", { id: "a" }), here("keep", { seconds: 2410 }));
+	s.take(lesson("keep", { id: "a", state: "ended" }), undefined);
+	assert.equal(s.seconds, 2410);
+	s.take(lesson("keep", { id: "a" }), here("off", { seconds: 2412, fault: "disk-full" }));
+	assert.deepEqual([s.seconds, s.fault], [2412, "disk-full"]);
+	s.take(lesson("keep", { id: "b" }), here("off"));
+	assert.deepEqual([s.seconds, s.fault], [0, ""]);
 });
