@@ -212,4 +212,7 @@
 			}
 		}, 4);
 	};
+	if (config.look) {
+		probe.look(config.look);
+	}
 })();

@@ -36,7 +36,8 @@ type probe struct {
 	Camera *film  `json:"camera,omitempty"`
 	Voice  *voice `json:"voice,omitempty"`
 	Board  *film  `json:"board,omitempty"`
-	Listen bool   `json:"listen"` // to all that comes
+	Listen bool   `json:"listen"`         // to all that comes
+	Look   string `json:"look,omitempty"` // at the pictures of this name
 }
 
 // chromium starts Chromium, or skips or fails the test.
