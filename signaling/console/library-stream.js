@@ -5,6 +5,9 @@ import { ahead, ends, from, holds, spare } from "./library-time.js";
 
 /** @typedef {import("./library-time.js").Stream} Stream */
 
+/** What feeds media elements here: iPhones have ManagedMediaSource only. @type {typeof MediaSource | undefined} */
+const Source = globalThis.MediaSource ?? /** @type {any} */ (globalThis).ManagedMediaSource;
+
 /** A refusal by the box. */
 export class Refused extends Error {
 	/** @param {string} code @param {number} status */
@@ -48,7 +51,8 @@ export class Feed {
 		this.failed = false; // never again
 		/** @type {(() => void) | null} */
 		this.wake = null;
-		this.source = new MediaSource();
+		this.source = new /** @type {typeof MediaSource} */ (Source)();
+		media.disableRemotePlayback = true; // the other kind asks for that
 		this.url = URL.createObjectURL(this.source);
 		media.src = this.url;
 		this.source.addEventListener("sourceopen", () => void this.run(), { once: true });
@@ -56,7 +60,7 @@ export class Feed {
 
 	/** Whether this browser plays a stream. @param {Stream} s */
 	static plays(s) {
-		return "MediaSource" in globalThis && MediaSource.isTypeSupported(s.mime);
+		return Source !== undefined && Source.isTypeSupported(s.mime);
 	}
 
 	/** The stream as it is now: a running lesson's grows. @param {Stream} s */
