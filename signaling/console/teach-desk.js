@@ -2,6 +2,7 @@
 
 import { ask, by, dialog, fill, link } from "./home-dom.js";
 import { Receiver } from "./receive.js";
+import { Stored } from "./recording.js";
 import { Sound } from "./class-sound.js";
 import { Alerts } from "./teach-alerts.js";
 import { Before } from "./teach-before.js";
@@ -34,7 +35,7 @@ export class Desk {
 	/**
 	 * @param {Words} words
 	 * @param {Client} client
-	 * @param {{remote: boolean, take: boolean}} wish what the next hello asks for
+	 * @param {{remote: boolean, take: boolean, watch?: boolean}} wish what the next hello asks for; watch: a remote that shows what the rooms see
 	 * @param {string} user
 	 */
 	constructor(words, client, wish, user) {
@@ -46,8 +47,7 @@ export class Desk {
 		this.lesson = null;
 		/** what this room's box keeps @type {import("./messages.js").Recording | undefined} */
 		this.recording = undefined;
-		/** what has been kept of this lesson, told when it is over @type {{lesson: string, seconds: number, fault: string}} */
-		this.stored = { lesson: "", seconds: 0, fault: "" };
+		this.stored = new Stored();
 		/** @type {Record<string, number>} */
 		this.levels = {};
 		this.lessonAt = 0; // when the box last said something of the lesson
@@ -207,6 +207,8 @@ export class Desk {
 			void this.studio.begin(this.user);
 			this.receiver.start();
 			this.told.cam = "";
+		} else if (status === "open" && this.wish.watch) {
+			this.receiver.start();
 		}
 		this.draw();
 	}
@@ -260,13 +262,7 @@ export class Desk {
 	/** @param {import("./messages.js").Recording | undefined} r */
 	recorded(r) {
 		this.recording = r;
-		const id = this.lesson?.id ?? "";
-		if (this.stored.lesson !== id) {
-			this.stored = { lesson: id, seconds: 0, fault: "" };
-		}
-		if (r !== undefined && r.seconds > 0 && this.lesson?.record === "keep") {
-			this.stored = { lesson: id, seconds: Math.max(r.seconds, this.stored.seconds), fault: r.fault ?? "" };
-		}
+		this.stored.take(this.lesson, r);
 		this.draw();
 	}
 
@@ -384,7 +380,7 @@ export class Desk {
 		}
 	}
 
-	/** Comes into the lesson anew. @param {{remote: boolean, take: boolean}} wish */
+	/** Comes into the lesson anew. @param {{remote: boolean, take: boolean, watch?: boolean}} wish */
 	enter(wish) {
 		Object.assign(this.wish, wish);
 		this.elsewhere = false;

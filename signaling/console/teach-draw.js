@@ -38,7 +38,7 @@ export class Drawing {
 		const now = desk.client.now();
 		const l = desk.lesson;
 		document.body.dataset.phase = phase;
-		document.body.classList.toggle("remote", desk.wish.remote);
+		document.body.classList.toggle("remote", desk.wish.remote && !desk.wish.watch);
 		for (const id of ["before", "lesson", "after"]) {
 			by(id).hidden = id !== (phase === "in" ? "lesson" : phase);
 		}
@@ -104,7 +104,7 @@ export class Drawing {
 				case "elsewhere":
 					return [
 						button({ class: "primary" }, () => desk.enter({ remote: false, take: true }), w("teach.take")),
-						button({}, () => desk.enter({ remote: true, take: false }), w("teach.watch")),
+						button({}, () => desk.enter({ remote: true, take: false, watch: true }), w("teach.watch")),
 					];
 				case "refused":
 					return [button({ class: "primary" }, () => desk.enter({ remote: desk.wish.remote, take: false }), w("teach.again")), el("a", { href: by("home").getAttribute("href") ?? "/" }, w("teach.home"))];
@@ -141,7 +141,11 @@ export class Drawing {
 	stage(l) {
 		const { desk } = this;
 		const { studio } = desk;
-		by("stage").hidden = desk.wish.remote;
+		by("stage").hidden = desk.wish.remote && !desk.wish.watch;
+		if (desk.wish.remote) {
+			this.watched(l);
+			return;
+		}
 		const big = desk.big === "" ? undefined : l.rooms.find((r) => r.room === desk.big);
 		by("close-big").hidden = big === undefined;
 		const board = studio.board.track;
@@ -156,6 +160,23 @@ export class Drawing {
 		this.screen("preview", board ?? studio.camera.track, board ? "teach.preview.board" : "teach.preview.camera");
 		this.screen("inset", board ? studio.camera.track : null, "teach.preview.camera");
 		write(by("caption"), say(desk.words, board ? "teach.caption.board" : studio.camera.track ? "teach.caption.camera" : "teach.caption.none"));
+	}
+
+	/** What the rooms see of a lesson that is taught elsewhere. @param {Lesson} l */
+	watched(l) {
+		const { receiver, words } = this.desk;
+		const of = (/** @type {string} */ source) => receiver.table.find((s) => s.kind === "video" && s.source === source && !s.reason);
+		const teacher = of("teacher");
+		const board = l.sources.board ? of("board") : undefined;
+		const put = (/** @type {string} */ id, /** @type {import("./messages.js").Slot | undefined} */ slot, /** @type {string} */ label) => {
+			by(id).classList.remove("mirrored");
+			by(id).classList.toggle("empty", slot === undefined);
+			show(by(id), slot ? receiver.stream(slot) : null, slot ? `${receiver.generation} ${slot.mid} ${slot.source}` : "", say(words, label));
+		};
+		put("preview", board ?? teacher, board ? "teach.preview.board" : "teach.preview.camera");
+		put("inset", board ? teacher : undefined, "teach.preview.camera");
+		by("close-big").hidden = true;
+		write(by("caption"), say(words, board ? "teach.caption.board" : teacher ? "teach.caption.camera" : "teach.caption.none"));
 	}
 
 	/** @param {string} id @param {MediaStreamTrack | null} track @param {string} label */
