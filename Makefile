@@ -21,7 +21,7 @@ lint:
 cross:
 	@.ci/cross
 
-# Every fuzz target for FUZZTIME (10s), or its share of FUZZCAP seconds (180) where they are many.
+# Every fuzz target for FUZZTIME (10s), or its share of FUZZCAP seconds (120) where they are many.
 fuzz:
 	@.ci/fuzz
 
