@@ -217,7 +217,8 @@ func touches(all []window, a, b packet.Time) bool {
 // noiseOf is the figure of the reference that stands beside a measure.
 func noiseOf(ref *report.Stream, measure string) float64 {
 	beside := map[string]string{"relayMs.p50": "latencyMs.p50", "relayMs.p95": "latencyMs.p95", "relayJitterMs.p95": "jitterMs.p95",
-		"recoveryMs": "latencyMs.max", "joinMs.p50": "latencyMs.p95", "joinMs.p99": "latencyMs.max"}
+		"recoveryMs": "latencyMs.max", "joinMs.p50": "latencyMs.p95", "joinMs.p99": "latencyMs.max",
+		"calledMs": "latencyMs.p99"}
 	if m, ok := beside[measure]; ok {
 		measure = m
 	}

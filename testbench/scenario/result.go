@@ -26,6 +26,7 @@ func (r *run) result() *Result {
 	f := &figures{whole: map[string]float64{}, relay: map[string]map[string]float64{}, ref: r.ref.figures(r.window), stalls: r.ref.stalls()}
 	out.Reference = f.ref
 	out.Plot = newPlot(r)
+	crossed := map[string]*crossings{}
 	for _, b := range r.boxes {
 		var c *crossings
 		if l := r.links[b.campus]; l != nil {
@@ -34,8 +35,19 @@ func (r *run) result() *Result {
 			made := crossingsOf(records, link.Down)
 			c = &made
 		}
-		for _, source := range []int{voice, camera, board} {
-			r.campus(out, f, b.campus, source, c)
+		crossed[b.campus] = c
+	}
+	for _, b := range r.boxes {
+		for _, source := range []int{r.voiceAt(b.campus), camera, board} {
+			c, hops := crossed[b.campus], coreHops()
+			switch {
+			case source == answer:
+				up := crossingsOf(out.Records[Member1], link.Up)
+				hops, c = answerHops(up), &up
+			case c != nil:
+				hops = memberHops(*c)
+			}
+			r.campus(out, f, b.campus, source, c, hops)
 		}
 	}
 	r.whole(out, f)
@@ -44,7 +56,7 @@ func (r *run) result() *Result {
 }
 
 // campus makes the rows of one source at one campus.
-func (r *run) campus(out *Result, f *figures, campus string, source int, c *crossings) {
+func (r *run) campus(out *Result, f *figures, campus string, source int, c *crossings, hops []hop) {
 	var rooms [][]passage
 	var delays, jitters []float64
 	for _, w := range r.rooms {
@@ -56,10 +68,6 @@ func (r *run) campus(out *Result, f *figures, campus string, source int, c *cros
 		d, j, came := relayed(ps, f.stalls)
 		delays, jitters = append(delays, d...), append(jitters, j...)
 		f.calm, f.passed = f.calm+len(d), f.passed+came
-	}
-	hops := coreHops()
-	if c != nil {
-		hops = memberHops(*c)
 	}
 	for _, h := range hops {
 		s := measureHop(campus, source, h, rooms)
@@ -103,7 +111,7 @@ func (r *run) seen(s *report.Stream, campus string, source int) {
 		case board:
 			t = w.stats.Board
 		}
-		if source == voice {
+		if kinds[source] == "voice" {
 			pct := 100.0
 			if t.Voice > 0 {
 				pct = round(100 * float64(t.Concealed) / float64(t.Voice))
@@ -129,9 +137,9 @@ func (r *run) recovery(w *watching, source int) time.Duration {
 		end = max(end, r.window.from.Add(o.At+o.For))
 	}
 	again := r.window.to
-	if source == voice {
+	if kinds[source] == "voice" {
 		for _, a := range w.arrivals {
-			if a.source == voice && a.at >= end {
+			if a.source == source && a.at >= end {
 				again = min(again, a.at)
 			}
 		}
@@ -158,9 +166,10 @@ func (r *run) whole(out *Result, f *figures) {
 	slices.Sort(joins)
 	f.whole["joined"] = float64(len(joins))
 	f.whole["joinMs.p50"], f.whole["joinMs.p99"] = at(joins, 0.5), at(joins, 0.99)
+	f.whole["calledMs"] = round(ms(r.calledAfter()))
 	sent, crossed := 0, 0
 	for u, at := range r.ledger.sent {
-		if u.source < answer && r.window.holds(at) {
+		if picture(u.source) && r.window.holds(at) {
 			sent++
 		}
 	}
@@ -168,7 +177,7 @@ func (r *run) whole(out *Result, f *figures) {
 	for _, records := range out.Records {
 		seen := map[unit]bool{}
 		for _, rec := range records {
-			if u, rtx, ok := unitOf(rec.ID); ok && !rtx && rec.Kind == link.RTP && rec.Direction == link.Down && rec.Verdict != link.Blocked && !seen[u] &&
+			if u, rtx, ok := unitOf(rec.ID); ok && !rtx && picture(u.source) && rec.Kind == link.RTP && rec.Direction == link.Down && rec.Verdict != link.Blocked && !seen[u] &&
 				r.window.holds(r.ledger.sent[u]) {
 				seen[u] = true
 				crossed++
@@ -187,6 +196,9 @@ func (r *run) whole(out *Result, f *figures) {
 	slices.Sort(errs)
 	f.whole["linkErrorMs.p50"] = at(errs, 0.5)
 }
+
+// picture says whether a source goes down every line all the time; a voice does not while another has the floor.
+func picture(source int) bool { return source == camera || source == board }
 
 // always are the bounds of every scenario: an emulator that is late measures itself, and a machine that hardly ever runs measures nothing.
 var always = []Limit{{Measure: "linkErrorMs.p50", Op: "<=", Limit: 1}, {Measure: "calmPct", Op: ">=", Limit: 20}}

@@ -52,6 +52,7 @@ type run struct {
 	ref    *reference
 	rooms  []*watching
 	window window
+	called packet.Time // when the member was given the floor; 0: nobody was
 
 	people, network sync.WaitGroup
 }
@@ -123,6 +124,11 @@ func (r *run) play(ctx context.Context) (*Result, error) {
 	}
 	if err := r.flowing(ctx); err != nil {
 		return nil, err
+	}
+	if r.s.Call {
+		if err := r.call(ctx, people); err != nil {
+			return nil, err
+		}
 	}
 	if err := r.measure(ctx, people); err != nil {
 		return nil, err
