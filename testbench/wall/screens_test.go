@@ -95,7 +95,7 @@ const faults = `(() => {
 			for (let p = e; p && p !== document.body; p = p.parentElement) {
 				const o = p.getBoundingClientRect();
 				const cuts = getComputedStyle(p).overflow !== "visible";
-				if (cuts && !(upright && p.id === "pictures") && (r.right > o.right + 1 || r.bottom > o.bottom + 1 || r.left < o.left - 1 || r.top < o.top - 1)) out.push(name + " is cut by " + (p.id || p.className || p.tagName) + ": " + e.textContent);
+				if (cuts && (r.right > o.right + 1 || r.bottom > o.bottom + 1 || r.left < o.left - 1 || r.top < o.top - 1)) out.push(name + " is cut by " + (p.id || p.className || p.tagName) + ": " + e.textContent);
 			}
 		}
 		if (e.matches("button, input")) {
