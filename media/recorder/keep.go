@@ -117,12 +117,12 @@ func (j *job) make(first packet.Time) (w *journal.Writer, dir string, resumed bo
 		case errors.Is(err, journal.ErrNotJournal):
 			w, err = journal.Create(dir, j.info(journal.Info{}), j.r.cfg.Keys, o)
 			return w, dir, false, err
-		case wish.Mode == journal.ModeBuffer && (errors.Is(err, journal.ErrErased) || errors.Is(err, journal.ErrNoKey)):
+		case wish.Mode == journal.ModeBuffer && (errors.Is(err, journal.ErrErased) || errors.Is(err, journal.ErrNoKey) || errors.Is(err, journal.ErrDamaged)):
 			if err := journal.Remove(dir, j.r.cfg.Keys); err != nil {
 				return nil, dir, false, err
 			}
 			n-- // the same again, which is empty now
-		case errors.Is(err, journal.ErrErased), errors.Is(err, journal.ErrNoKey), errors.Is(err, journal.ErrNewer):
+		case errors.Is(err, journal.ErrErased), errors.Is(err, journal.ErrNoKey), errors.Is(err, journal.ErrNewer), errors.Is(err, journal.ErrDamaged):
 			continue // not ours to go on with
 		case err != nil:
 			return nil, dir, false, err

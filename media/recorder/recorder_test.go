@@ -322,6 +322,32 @@ func TestSameRecordingAfterARestart(t *testing.T) {
 	}
 }
 
+func TestDamagedJournalStopsNoRecording(t *testing.T) {
+	for _, mode := range []string{journal.ModeKeep, journal.ModeBuffer} {
+		t.Run(mode, func(t *testing.T) {
+			r := newRig(t, journal.Options{})
+			name := "l1"
+			if mode == journal.ModeBuffer {
+				name += bufferExt
+			}
+			if err := os.MkdirAll(filepath.Join(r.dir, name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.keys.Seal(name, "", ""); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(r.dir, name, "00000001.seg"), []byte("what a worm has left"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := r.source(here, track.Teacher)
+			r.rec.Set(wish(mode, journal.ScopeTeacher))
+			r.until("a tap", func() bool { return len(tapsOf(r.rec)) == 1 })
+			s.push(5)
+			r.stored(5)
+		})
+	}
+}
+
 func TestLeftBufferIsSwept(t *testing.T) {
 	r := newRig(t, journal.Options{})
 	s := r.source(here, track.Teacher)

@@ -85,14 +85,14 @@ func (h *header) encode() []byte {
 
 func (h *header) decode(b []byte) error {
 	if len(b) < headerSize || !bytes.Equal(b[:7], magic[:7]) {
-		return errors.New("not a segment")
+		return fmt.Errorf("not a segment: %w", ErrDamaged)
 	}
 	if b[7] != magic[7] {
 		return fmt.Errorf("segment of version %d: %w", b[7], ErrNewer)
 	}
 	le := binary.LittleEndian
 	if crc32.Checksum(b[:124], castagnoli) != le.Uint32(b[124:]) {
-		return errors.New("segment header is damaged")
+		return fmt.Errorf("segment header: %w", ErrDamaged)
 	}
 	copy(h.id[:], b[8:])
 	h.number = le.Uint32(b[24:])
@@ -103,7 +103,7 @@ func (h *header) decode(b []byte) error {
 	copy(h.boot[:], b[56:])
 	h.up = time.Duration(le.Uint64(b[72:]))
 	if h.start < 0 {
-		return errors.New("segment header is damaged")
+		return fmt.Errorf("segment header: %w", ErrDamaged)
 	}
 	return nil
 }

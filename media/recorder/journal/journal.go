@@ -53,6 +53,8 @@ var (
 	ErrNoKey = errors.New("no key")
 	// ErrNewer means that a newer version of the program wrote the journal.
 	ErrNewer = errors.New("written by a newer version of tongke")
+	// ErrDamaged means that nothing of the journal, or of a segment, can be read.
+	ErrDamaged = errors.New("damaged")
 	// ErrExists means that the folder already holds a journal.
 	ErrExists = errors.New("journal exists")
 	// ErrNotJournal means that the folder holds no segment.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -137,7 +138,10 @@ func (r *Reader) part(number uint32, key []byte, live bool) (*part, error) {
 // readHeader reads a segment's header, or the copy at its end.
 func readHeader(f *os.File, size int64) (h header, err error) {
 	head := make([]byte, headerSize)
-	if _, err = f.ReadAt(head, 0); err == nil {
+	if _, err = f.ReadAt(head, 0); errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%d bytes are no segment: %w", size, ErrDamaged)
+	}
+	if err == nil {
 		err = h.decode(head)
 	}
 	if err == nil || errors.Is(err, ErrNewer) || size < headerSize+trailerSize {
