@@ -23,6 +23,7 @@ type class struct {
 
 func newClass(t *testing.T, l Lesson) *class {
 	l.ID, l.Title, l.Mode, l.Record, l.Scope = "x", "x", protocol.ModeSame, def(l.Record, protocol.RecordBuffer), protocol.ScopeTeacherBoard
+	l.Owner = def(l.Owner, "core")
 	now := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
 	return &class{newLive(l, nil, protocol.RoomRef{Room: "core", Name: "core"}, now), t, now, map[string]*protocol.Presence{}}
 }

@@ -165,18 +165,27 @@ func (l *Live) leadOnline(online bool, now time.Time) {
 
 // sources is what the master classroom sends now: by its page, and by publishers without one.
 func (l *Live) sources(page []string) {
-	s := &l.kept.State
+	s, whip := &l.kept.State, l.pageless()
 	next := protocol.Sources{
-		Board:   l.whip.Board || slices.Contains(page, protocol.SourceBoard),
-		Teacher: l.whip.Teacher || slices.Contains(page, protocol.SourceTeacher),
-		Pupils:  l.whip.Pupils || slices.Contains(page, protocol.SourcePupils),
-		Voice:   l.whip.Voice || slices.Contains(page, protocol.SourceVoice),
+		Board:   whip.Board || slices.Contains(page, protocol.SourceBoard),
+		Teacher: whip.Teacher || slices.Contains(page, protocol.SourceTeacher),
+		Pupils:  whip.Pupils || slices.Contains(page, protocol.SourcePupils),
+		Voice:   whip.Voice || slices.Contains(page, protocol.SourceVoice),
 		Muted:   s.Sources.Muted,
 	}
 	if next != s.Sources {
 		s.Sources = next
 		l.touch()
 	}
+}
+
+// pageless is what this box sends as the teacher without a page. Where a page of another box leads, this box's room is one that attends, and
+// its voice is not the teacher's.
+func (l *Live) pageless() protocol.Sources {
+	if lead := l.kept.State.Lead; lead != nil && lead.Box != l.kept.State.OwnerBox {
+		return protocol.Sources{}
+	}
+	return l.whip
 }
 
 // Published takes what publishers without a page (an encoder, OBS) send as the teacher. Such a teacher has no button: the lesson begins
@@ -307,7 +316,7 @@ func (l *Live) bell(now time.Time) {
 // an end that has begun waits two hours for its teacher.
 func (l *Live) abandoned(now time.Time) bool {
 	s := &l.kept.State
-	if s.State == protocol.Ended || l.whip != (protocol.Sources{}) || s.Lead != nil && s.Lead.Online {
+	if s.State == protocol.Ended || l.pageless() != (protocol.Sources{}) || s.Lead != nil && s.Lead.Online {
 		return false
 	}
 	gone := l.began

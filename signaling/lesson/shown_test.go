@@ -165,7 +165,7 @@ func TestDelayOfARoom(t *testing.T) {
 }
 
 func TestAbandonedWithoutAnEnd(t *testing.T) {
-	c := begin(t, Lesson{}, "a")
+	c := begin(t, Lesson{Owner: "core"}, "a")
 	delete(c.there, "core")
 	c.pass(3 * time.Second)
 	for d, want := range map[time.Duration]bool{time.Hour: false, 3 * time.Hour: true} {
@@ -176,6 +176,10 @@ func TestAbandonedWithoutAnEnd(t *testing.T) {
 	c.Published([]string{protocol.SourceBoard}, c.now)
 	if c.abandoned(c.now.Add(3 * time.Hour)) {
 		t.Error("an encoder teaches")
+	}
+	c.kept.State.Lead.Box = "north"
+	if !c.abandoned(c.now.Add(3 * time.Hour)) {
+		t.Error("the owner's own room attends, and is taken for the teacher")
 	}
 	if w := newClass(t, Lesson{}); w.abandoned(w.now.Add(48 * time.Hour)) {
 		t.Error("a lesson that was made for the day after tomorrow")
