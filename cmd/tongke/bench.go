@@ -220,6 +220,7 @@ func (c *benchCmd) outputs(con *console) (*benchOutputs, error) {
 			continue
 		}
 		var err error
+		// #nosec G301 -- a report is for everybody
 		if err = os.MkdirAll(filepath.Dir(f.path), 0o755); err == nil {
 			*f.to, err = os.Create(f.path)
 		}

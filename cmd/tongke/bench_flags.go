@@ -58,7 +58,7 @@ type slowBatcher struct {
 func (s slowBatcher) Uncork() {
 	d := s.by.hold
 	if s.by.jit > 0 {
-		d += rand.N(s.by.jit)
+		d += rand.N(s.by.jit) // #nosec G404 -- an emulated network
 	}
 	time.Sleep(d)
 	s.Batcher.Uncork()

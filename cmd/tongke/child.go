@@ -80,7 +80,7 @@ func (c *child) lastWords() string {
 
 // once runs the process one time.
 func (c *child) once(ctx context.Context, exe string, log *os.File) error {
-	cmd := exec.CommandContext(ctx, exe, c.args...)
+	cmd := exec.CommandContext(ctx, exe, c.args...) // #nosec G204 -- this program itself
 	cmd.Args[0] = "tongke"
 	cmd.Stderr = log
 	cmd.Cancel = func() error { return cmd.Process.Signal(endSignal) }

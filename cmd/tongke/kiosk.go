@@ -140,7 +140,7 @@ func (k *kioskCmd) show(ctx context.Context, page string, args []string, log *sl
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, args...)
+	cmd := exec.CommandContext(ctx, path, args...)      // #nosec G204 -- the browser of this machine, flags of ours
 	cmd.ExtraFiles = []*os.File{toBrowser, fromBrowser} // 3 and 4, as --remote-debugging-pipe wants them
 	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
 	cmd.SysProcAttr = childAttr()

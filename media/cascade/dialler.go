@@ -97,7 +97,7 @@ func (d *dialler) step(now packet.Time) packet.Time {
 func (d *dialler) begin(now packet.Time) {
 	refused := len(d.answers) >= len(d.parents)
 	busy := d.n.cfg.Busy == nil || d.n.cfg.Busy()
-	jitter := rand.N(maxJitter)
+	jitter := rand.N(maxJitter) // #nosec G404 -- keeps boxes from dialling at once, no secret
 	d.next = now.Add(backoff(d.round, busy, refused) + jitter)
 	if d.round == 0 {
 		jitter = 0 // the first is at once

@@ -58,7 +58,7 @@ type route struct {
 }
 
 func newReceiver(p *Peer, local bool) *receiver {
-	ssrc := rand.Uint32()
+	ssrc := rand.Uint32() // #nosec G404 -- RFC 3550 §8.1: told apart, not secret
 	return &receiver{p: p, local: local, ssrc: ssrc, by: map[uint32]route{}, twcc: twcc.NewRecorder(ssrc)}
 }
 
