@@ -59,6 +59,7 @@ const (
 type trackSpec struct {
 	id         uint32
 	stream     *stream
+	parameters parameters
 	scale      uint32
 	duration   uint64 // in scale; 0 in a header of fragments
 	movie      uint64 // duration in milliseconds with the edit list applied
@@ -115,7 +116,7 @@ func (w *boxes) trak(t trackSpec) {
 			}
 			w.u16(0, group, volume, 0)
 			w.matrix()
-			w.u32(uint32(s.parameters.Width)<<16, uint32(s.parameters.Height)<<16)
+			w.u32(uint32(t.parameters.Width)<<16, uint32(t.parameters.Height)<<16)
 		})
 		w.edts(t)
 		w.box("mdia", func() {
@@ -195,9 +196,9 @@ func (w *boxes) minf(t trackSpec) {
 	})
 }
 
-// avc is the sample entry of H264 (ISO/IEC 14496-15 §5.4.2). The first parameter sets stand in it; those in band hold.
+// avc is the sample entry of H264 (ISO/IEC 14496-15 §5.4.2). Some parameter sets stand in it; those in band hold.
 func (w *boxes) avc(t trackSpec) {
-	kind, p := "avc1", t.stream.parameters
+	kind, p := "avc1", t.parameters
 	if t.inBand {
 		kind = "avc3"
 	}

@@ -29,7 +29,7 @@ func (s *stream) initial() []byte {
 	w.ftyp("iso6", "iso6", "mp41")
 	w.box("moov", func() {
 		w.mvhd(0, 1)
-		w.trak(trackSpec{id: 1, stream: s, scale: uint32(s.scale()), inBand: true, fragmented: true, table: func() {
+		w.trak(trackSpec{id: 1, stream: s, parameters: s.parameters, scale: uint32(s.scale()), inBand: true, fragmented: true, table: func() {
 			for _, kind := range []string{"stts", "stsc", "stco"} {
 				w.full(kind, 0, 0, func() { w.u32(0) })
 			}

@@ -139,9 +139,7 @@ func encodeIndex(streams []*stream) []byte {
 			b = appendBytes(b, []byte(t))
 		}
 		b = append(b, byte(s.codec), bit(s.webm)|bit(s.varied)<<1)
-		b = appendBytes(appendBytes(b, s.parameters.SPS), s.parameters.PPS)
-		b = binary.AppendUvarint(b, uint64(s.parameters.Width))
-		b = binary.AppendUvarint(b, uint64(s.parameters.Height))
+		b = s.largest.append(s.parameters.append(b))
 		b = binary.AppendUvarint(b, uint64(len(s.gaps)))
 		for _, g := range s.gaps {
 			b = append(appendVarint(appendVarint(b, int64(g.from)), int64(g.to)), bit(g.lost))
@@ -152,6 +150,15 @@ func encodeIndex(streams []*stream) []byte {
 		}
 	}
 	return b
+}
+
+func (p parameters) append(b []byte) []byte {
+	b = appendBytes(appendBytes(b, p.SPS), p.PPS)
+	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(p.Width)), uint64(p.Height))
+}
+
+func (r *tableReader) parameters() parameters {
+	return parameters{SPS: r.bytes(), PPS: r.bytes(), Width: int(r.uvarint() & 0xffff), Height: int(r.uvarint() & 0xffff)}
 }
 
 func bit(v bool) byte {
@@ -193,7 +200,7 @@ func decodeStreams(body []byte) ([]*stream, error) {
 		s.codec = codec.Codec(r.byte())
 		flags := r.byte()
 		s.webm, s.varied = flags&1 != 0, flags&2 != 0
-		s.parameters = parameters{SPS: r.bytes(), PPS: r.bytes(), Width: int(r.uvarint() & 0xffff), Height: int(r.uvarint() & 0xffff)}
+		s.parameters, s.largest = r.parameters(), r.parameters()
 		for n := r.uvarint(); n > 0 && !r.short; n-- {
 			s.gaps = append(s.gaps, gap{time.Duration(r.varint()), time.Duration(r.varint()), r.byte() == 1})
 		}
@@ -209,7 +216,7 @@ func decodeStreams(body []byte) ([]*stream, error) {
 			}
 			s.fragments = append(s.fragments, f)
 		}
-		if r.short || s.codec == codec.H264 && len(s.parameters.SPS) < 4 || s.codec.String() == "none" || s.codec == codec.RED {
+		if r.short || s.codec == codec.H264 && (len(s.parameters.SPS) < 4 || len(s.largest.SPS) < 4) || s.codec.String() == "none" || s.codec == codec.RED {
 			return nil, errIndex
 		}
 		out = append(out, s)

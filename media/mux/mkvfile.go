@@ -106,7 +106,7 @@ func (f *File) matroskaHead(kind string, main *part, clusters []cluster, own, to
 			if p.stream.codec.Video() {
 				n = &pictures
 			}
-			tracks.track(i+1, p.stream, *n > 0)
+			tracks.track(i+1, p.stream, p.stream.largest, *n > 0)
 			*n++
 		}
 	})

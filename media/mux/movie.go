@@ -48,7 +48,7 @@ type Stream struct {
 	Kind      track.Kind
 	Codec     codec.Codec
 	MIME      string // for MediaSource.addSourceBuffer
-	Width     int    // of the first picture; the size may change
+	Width     int    // of the largest picture; the size may change
 	Height    int
 	Fragments []Fragment // without holes: each begins where the one before ends
 	Gaps      []Gap
@@ -227,7 +227,7 @@ func rank(s Stream) int {
 func (s *stream) public(events []journal.Event, erased []journal.ErasedRange) Stream {
 	out := Stream{
 		Name: s.name, Source: s.source, Campus: s.campus, Room: s.room, Kind: track.Audio, Codec: s.codec, MIME: s.mime(),
-		Width: s.parameters.Width, Height: s.parameters.Height, Fragments: make([]Fragment, len(s.fragments)),
+		Width: s.largest.Width, Height: s.largest.Height, Fragments: make([]Fragment, len(s.fragments)),
 	}
 	if s.codec.Video() {
 		out.Kind = track.Video

@@ -80,7 +80,7 @@ func (f *File) moov(tables []*sampleTable, headers uint64) []byte {
 		for i, t := range tables {
 			p := &f.parts[i]
 			spec := trackSpec{
-				id: uint32(i + 1), stream: p.stream, scale: uint32(p.stream.scale()), duration: uint64(t.duration),
+				id: uint32(i + 1), stream: p.stream, parameters: p.stream.largest, scale: uint32(p.stream.scale()), duration: uint64(t.duration),
 				empty: uint64((p.offset() + time.Millisecond/2) / time.Millisecond), inBand: p.stream.varied,
 				table: func() { t.write(&w, headers+16, p.stream.codec.Video()) },
 			}

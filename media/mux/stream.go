@@ -26,9 +26,10 @@ const (
 type stream struct {
 	name, source, campus, room string
 	codec                      codec.Codec
-	webm, chosen               bool // fragments are WebM, else MP4; and that is decided
-	parameters                 parameters
-	varied                     bool // later keyframes have other parameters
+	webm, chosen               bool       // fragments are WebM, else MP4; and that is decided
+	parameters                 parameters // of the first keyframe
+	largest                    parameters // of the largest picture
+	varied                     bool       // later keyframes have other parameters
 	fragments                  []fragment
 	gaps                       []gap
 
@@ -168,7 +169,7 @@ func (s *stream) picture(f frame, switched bool) {
 	at := max(0, ticks(f.at, pictureScale))
 	if !l.begun {
 		at = l.grid(at)
-		s.parameters = f.parameters
+		s.parameters, s.largest = f.parameters, f.parameters
 		s.begin(at, &f)
 		s.pend(f, at)
 		return
@@ -191,6 +192,9 @@ func (s *stream) picture(f frame, switched bool) {
 	}
 	if f.key && !f.parameters.equal(s.parameters) {
 		s.varied = true
+		if f.parameters.Width*f.parameters.Height > s.largest.Width*s.largest.Height {
+			s.largest = f.parameters
+		}
 	}
 	long := span(at-l.cut.at, pictureScale) >= fragmentLeast
 	if f.key && (long || missing || switched) {

@@ -26,7 +26,7 @@ func (w *ebml) info(duration time.Duration) {
 }
 
 // track is one TrackEntry.
-func (w *ebml) track(number int, s *stream, second bool) {
+func (w *ebml) track(number int, s *stream, p parameters, second bool) {
 	w.master(idTrackEntry, func() {
 		w.uint(idTrackNumber, uint64(number))
 		w.uint(idTrackUID, uint64(number))
@@ -52,11 +52,11 @@ func (w *ebml) track(number int, s *stream, second bool) {
 			w.text(idCodecID, "V_VP8")
 		} else {
 			w.text(idCodecID, "V_MPEG4/ISO/AVC")
-			w.bytes(idCodecPrivate, s.parameters.avcC())
+			w.bytes(idCodecPrivate, p.avcC())
 		}
 		w.master(idVideo, func() {
-			w.uint(idPixelWidth, uint64(s.parameters.Width))
-			w.uint(idPixelHeight, uint64(s.parameters.Height))
+			w.uint(idPixelWidth, uint64(p.Width))
+			w.uint(idPixelHeight, uint64(p.Height))
 		})
 	})
 }
@@ -67,7 +67,7 @@ func (s *stream) webmInit() []byte {
 	w.id(idSegment)
 	w.size(unknownSize)
 	w.info(0)
-	w.master(idTracks, func() { w.track(1, s, false) })
+	w.master(idTracks, func() { w.track(1, s, s.parameters, false) })
 	return w.b
 }
 
