@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tongke/testbench/browser"
 )
 
 // TestTeachTheDemo opens the teacher's page of the demo, whose lesson a synthetic teacher gives: the page says so, and goes on with it when
@@ -27,6 +29,7 @@ func TestTeachTheDemo(t *testing.T) {
 	var demo struct {
 		Boxes []struct {
 			Name  string
+			Local string
 			Pages map[string]string
 		}
 	}
@@ -45,8 +48,24 @@ func TestTeachTheDemo(t *testing.T) {
 	shows(t, teacher, "the lesson", `tongke.phase === "in" && tongke.publishing === "connected"`)
 	shows(t, teacher, "the campuses", `document.querySelectorAll(".tile").length === 2`)
 	shows(t, class, "this teacher, without the board that went", `document.querySelector("#teacher video")?.videoWidth > 0 && document.querySelector("#teacher video").videoWidth <= 640 && document.querySelector("#board video") === null`)
+	// An assistant's phone, by the code on the wall screen; a box that only has loopback shows none.
+	var phone *browser.Tab
+	if code := eval[string](t, class, `tongke.facts.room.assist?.code ?? ""`); code != "" {
+		phone = another(t, teacher)
+		open(t, phone, demo.Boxes[1].Local+"/assist?lang=zh#"+code, probe{})
+		must(t, browser.Resize(phone, browser.Size{Width: 390, Height: 844}))
+		shows(t, phone, "the lesson on a phone", `document.getElementById("words").innerText === "正在上课" && document.getElementById("big-text").innerText.includes("举")`)
+		press(t, phone, `document.getElementById("big")`)
+		wallIs(t, class, "hand.up")
+		press(t, phone, `document.querySelector("[data-phrase=unclear]")`)
+		shows(t, teacher, "what the assistant says", `document.body.innerText.includes("听不清")`)
+		must(t, browser.Shoot(phone, "assist/demo-hand"))
+	}
 	press(t, teacher, tile(demo.Boxes[1].Name)+`.querySelector(".call")`)
 	wallIs(t, class, "floor.us")
+	if phone != nil {
+		shows(t, phone, "its turn", `document.getElementById("words").innerText.includes("轮到我们发言")`)
+	}
 	time.Sleep(3 * time.Second)
 	wallIs(t, class, "floor.us")
 	if !eval[bool](t, teacher, `tongke.phase === "in"`) {
