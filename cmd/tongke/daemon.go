@@ -56,6 +56,7 @@ type daemon struct {
 	recorder *recorder.Recorder
 	library  *library.Library
 	parent   uplinkState
+	calls    calls             // for the technician
 	seen     chan string       // ids of children that came or went
 	down     map[string]func() // by box id: ends the lesson channel to it
 

@@ -90,6 +90,7 @@ func (d *daemon) figures() map[string]any {
 	}
 	return map[string]any{
 		"addresses": d.at,
+		"calls":     d.calls.list(),
 		"relay":     d.relay.Stats(),
 		"ingest":    d.ingest.Stats(),
 		"recorder":  d.recorder.Stats(),

@@ -29,13 +29,45 @@ func (d *daemon) newSessions() (err error) {
 		Auth: d.auth, Hub: d.hub, Records: d.registry, Engine: d.engine, Relay: d.relay,
 		Box: d.box.ID(), BoxName: d.name, BoxURL: d.reachable, Place: d.place,
 		Fresh: d.fresh, Uplink: d.uplink, Assist: d.assist,
-		Help: func(lesson, room, code string) {
-			d.log.Warn("a classroom calls for the technician", "lesson", lesson, "classroom", room, "code", code)
-		},
+		Help:      d.called,
 		Recording: d.recording,
 		Log:       d.log.With("part", "session"),
 	})
 	return nil
+}
+
+// call is a classroom that calls for the technician.
+type call struct {
+	At     time.Time `json:"at"`
+	Lesson string    `json:"lesson,omitempty"`
+	Room   string    `json:"room"`
+	Code   string    `json:"code,omitempty"` // of the sentence that its screen shows
+}
+
+// calls are the last ones, the newest first.
+type calls struct {
+	mu   sync.Mutex
+	last []call
+}
+
+const maxCalls = 50
+
+func (c *calls) add(n call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = append([]call{n}, c.last[:min(len(c.last), maxCalls-1)]...)
+}
+
+func (c *calls) list() []call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]call{}, c.last...)
+}
+
+// called puts a classroom's call on the technician's list, which tongke status and GET /api/v1/status show.
+func (d *daemon) called(lesson, room, code string) {
+	d.log.Warn("a classroom calls for the technician", "lesson", lesson, "classroom", room, "code", code)
+	d.calls.add(call{time.Now().UTC(), lesson, room, code})
 }
 
 // place is where this box stands.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -162,5 +163,16 @@ func TestUplinkState(t *testing.T) {
 	}
 	if u.set(""); u.event(is) != nil {
 		t.Error("no parent any more")
+	}
+}
+
+func TestCallsForTheTechnician(t *testing.T) {
+	d := papers(t)
+	for i := range maxCalls + 3 {
+		d.called("l", fmt.Sprint("room ", i), "mic-missing")
+	}
+	got := d.calls.list()
+	if len(got) != maxCalls || got[0].Room != fmt.Sprint("room ", maxCalls+2) || got[0].Code != "mic-missing" || got[0].At.IsZero() {
+		t.Errorf("%d calls, the newest %+v", len(got), got[0])
 	}
 }
