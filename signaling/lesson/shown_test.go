@@ -1,7 +1,9 @@
 package lesson
 
 import (
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -202,4 +204,29 @@ func TestLeadOfABoxThatBeganAnew(t *testing.T) {
 			t.Errorf("owner %s: its page comes back: %v", owner, err)
 		}
 	}
+}
+
+// Members choose their names: however long and however they are written in JSON, the state of a full lesson fits into a frame.
+func TestStateOfLongNamesFits(t *testing.T) {
+	long := func(n int) string {
+		return strings.Repeat("<", 60) + "/" + strings.Repeat("&", 64) + fmt.Sprintf("%03d", n)
+	}
+	c := begin(t, Lesson{}, "a")
+	for i := range protocol.MaxRooms {
+		room := strings.Repeat("<", i%protocol.MaxCampuses+50) + "/" + strings.Repeat("&", 64) + fmt.Sprintf("%03d", i)
+		c.Presence(protocol.Presence{Room: room, Name: long(i), Box: "0123456789abcdef", Page: true}, c.now)
+	}
+	for i := range 2 * maxNotes {
+		rooms := c.kept.State.Rooms
+		c.note(protocol.Note{From: protocol.FromAssistant, Room: rooms[i%len(rooms)].Room, Kind: protocol.NoteKindText, Text: strings.Repeat("<", protocol.MaxText)}, c.now)
+	}
+	if _, err := protocol.Encode(c.State()); err == nil {
+		t.Fatal("the test is too easy")
+	}
+	s := c.State().Fit()
+	frame, err := protocol.Encode(protocol.StateFrame{Lesson: s, Hops: protocol.MaxHops})
+	if err != nil || len(s.Notes) == 0 || s.Notes[len(s.Notes)-1].ID != c.kept.NextNote {
+		t.Errorf("%d rooms, %d notes, %d bytes: %v", len(s.Rooms), len(s.Notes), len(frame), err)
+	}
+	t.Logf("%d rooms, %d notes, %d bytes", len(s.Rooms), len(s.Notes), len(frame))
 }

@@ -83,7 +83,7 @@ func (v *view) ended() bool {
 // state is what a watcher here is told.
 func (v *view) state() (protocol.State, bool) {
 	if v.live != nil {
-		return v.live.State(), true
+		return v.live.State().Fit(), true
 	}
 	return clone(v.mirror), v.mirror.ID != ""
 }

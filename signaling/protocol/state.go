@@ -53,6 +53,23 @@ type State struct {
 	Notes     []Note      `json:"notes"`
 }
 
+// roomy is what a state with few rooms and notes stays far below MaxFrame with, however long their names.
+const roomy = 16
+
+// Fit is s with as many of the newest notes as one frame can carry: rooms may have long names.
+func (s State) Fit() State {
+	if len(s.Rooms)+len(s.Notes) <= roomy {
+		return s
+	}
+	for len(s.Notes) > 0 {
+		if _, err := Encode(StateFrame{Lesson: s, Hops: MaxHops}); err == nil {
+			break
+		}
+		s.Notes = s.Notes[(len(s.Notes)+1)/2:]
+	}
+	return s
+}
+
 // Lead is the page that teaches.
 type Lead struct {
 	Session string `json:"session"`
