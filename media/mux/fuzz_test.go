@@ -95,7 +95,7 @@ func FuzzJournal(f *testing.F) {
 }
 
 func checkJournal(t *testing.T, h heap) {
-	x := newIndexer(journal.Info{})
+	x := newIndexer(journal.Info{}, 0)
 	for _, e := range h {
 		x.packet(e.track, e.packet)
 	}

@@ -16,6 +16,7 @@ const stepEvery = 100 * time.Millisecond
 // that an index grown with a running lesson is the one that is made of the whole recording later.
 type indexer struct {
 	info    journal.Info
+	start   time.Duration // of the journal, above 0 where its beginning was let go
 	streams []*stream
 	tracks  []*feed // in order of appearance
 	byID    map[uint16]*feed
@@ -30,7 +31,9 @@ type feed struct {
 	frames []frame
 }
 
-func newIndexer(info journal.Info) *indexer { return &indexer{info: info, byID: map[uint16]*feed{}} }
+func newIndexer(info journal.Info, start time.Duration) *indexer {
+	return &indexer{info: info, start: start, byID: map[uint16]*feed{}}
+}
 
 // packet takes the packets of the journal in its order. What was given before is ignored.
 func (x *indexer) packet(t journal.Track, p journal.Packet) {
@@ -140,6 +143,7 @@ func (x *indexer) stream(t journal.Track) *stream {
 	}
 	s := &stream{name: name, source: t.Source, campus: t.Campus, room: t.Room, codec: t.Codec}
 	s.layout.teaching = teaching
+	s.layout.start = ticks(x.start, s.scale()) / fillerGrid * fillerGrid
 	x.streams = append(x.streams, s)
 	return s
 }

@@ -130,7 +130,7 @@ func (m *Movie) scan() error {
 	r := m.reader
 	live, began := r.Live(), time.Now()
 	if m.grower == nil {
-		m.grower = newIndexer(r.Info())
+		m.grower = newIndexer(r.Info(), r.First())
 	}
 	end, n := r.Duration(), 0
 	err := r.Packets(m.scanned, end+1, nil, func(t journal.Track, p journal.Packet) error {

@@ -557,6 +557,38 @@ func TestErased(t *testing.T) {
 	}
 }
 
+// TestErasedRange: what was taken out of the middle is a gap with that name.
+func TestErasedRange(t *testing.T) {
+	s := newStudio(t)
+	shots := s.record(t, lesson(t, 20*time.Second)...)
+	m := index(t, s.end(t))
+	must(t, journal.EraseRange(s.dir, s.keys, journal.ErasedRange{From: 8 * time.Second, To: 12 * time.Second}))
+	must(t, m.Update())
+	for i, name := range []string{"teacher", "board", "voice"} {
+		st := public(t, m, name)
+		if len(st.Gaps) != 1 || st.Gaps[0].Why != WhyErased || !around(st.Gaps[0], 8*time.Second, 12*time.Second, 2500*time.Millisecond) {
+			t.Errorf("%s: gaps %v", name, st.Gaps)
+		}
+		near(t, m, name, shots[i], uint16(i+1), 12*time.Millisecond)
+		clean(t, file(t, m, name))
+	}
+}
+
+// TestRolling: a journal that keeps the latest part only is played from there.
+func TestRolling(t *testing.T) {
+	s := newStudio(t)
+	s.record(t, lesson(t, 3*time.Minute)...)
+	must(t, s.w.Forget(2*time.Minute))
+	m := index(t, s.end(t))
+	for _, st := range m.Streams() {
+		if at := st.Fragments[0].At; at < time.Minute || at > 2*time.Minute+5*time.Second {
+			t.Errorf("%s begins at %v", st.Name, at)
+		}
+		_, err := m.Fragment(st.Name, 0)
+		must(t, err)
+	}
+}
+
 func TestCancel(t *testing.T) {
 	s := newStudio(t)
 	s.record(t, lesson(t, 20*time.Second)...)

@@ -22,8 +22,9 @@ func (s *stream) sound(f frame, switched bool) {
 	l := &s.layout
 	target := ticks(f.at, soundScale)
 	if !l.begun {
-		s.begin(0, nil)
-		s.fill(target, false)
+		l.end = min(l.start, max(0, target))
+		s.begin(l.end, nil)
+		s.fill(target-l.end, false)
 		l.heard = l.end
 	}
 	off := target - l.end

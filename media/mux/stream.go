@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"math"
 	"time"
 
 	"tongke/media/codec"
@@ -58,6 +59,7 @@ type gap struct {
 // layout is the working state of a stream that is being indexed.
 type layout struct {
 	teaching bool    // of the teaching room, wherever that is
+	start    int64   // ticks: where sound is filled up from
 	feeds    []*feed // its tracks
 
 	active uint16 // track that gives the frames
@@ -227,7 +229,7 @@ func (s *stream) flush(end int64) {
 		if i+1 < len(l.starts) {
 			next = l.starts[i+1]
 		}
-		p.duration = uint32(min(next-l.starts[i], 1<<31))
+		p.duration = uint32(min(next-l.starts[i], math.MaxUint32)) // 13 hours
 		s.add(p, 1)
 	}
 	l.pending, l.starts, l.weight = l.pending[:0], l.starts[:0], 0
