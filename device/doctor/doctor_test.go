@@ -279,7 +279,7 @@ var faults = map[string]fault{
 		return edit(m, `package_throttle_total_time_ms$`, to("900000\n"))
 	},
 	"throttled by a cap": func(_ *testing.T, m *probetest.Machine, _ *Input) bool {
-		return edit(m, `scaling_max_freq$`, to("800000\n"))
+		return edit(m, `scaling_max_freq$`, to("800000\n")) && edit(m, `(hwmon/hwmon[0-9]+/temp1_input|thermal_zone[01]/temp)$`, to("79000\n"))
 	},
 	"memory-low": func(_ *testing.T, m *probetest.Machine, _ *Input) bool {
 		return edit(m, `^proc/meminfo$`, func(s string) string {
@@ -293,6 +293,11 @@ var faults = map[string]fault{
 		in.Facts.Parent = No // certificates of the future are refused
 		m.Set(".calls/now", "2019-01-01T00:00:17Z")
 		edit(m, `^sys/class/rtc/rtc0/date$`, to("2019-01-01\n"))
+		return true
+	},
+	"clock-unset in the far future": func(_ *testing.T, m *probetest.Machine, in *Input) bool {
+		m.Set(".calls/now", "2037-01-01T00:00:17Z")
+		edit(m, `^sys/class/rtc/rtc0/date$`, to("2037-01-01\n"))
 		return true
 	},
 	"clock-unset ahead of the core": fact(func(f *Facts) { f.ClockOffset = -10 * 365 * 24 * time.Hour }),
@@ -387,6 +392,61 @@ func TestWords(t *testing.T) {
 		for _, b := range r.behind {
 			if !slices.Contains(Codes(), b) {
 				t.Errorf("%s stands behind %s, which is no finding", r.code, b)
+			}
+		}
+	}
+}
+
+// TestNoFalseAlarm: what looks like a fault and is none.
+func TestNoFalseAlarm(t *testing.T) {
+	_, names, all := machines(t)
+	for what, change := range map[string]fault{
+		"a bridge over the card holds the address": wiredFault(func(m *probetest.Machine, link string) bool {
+			name := strings.Split(link, "/")[2]
+			edit(m, `^\.calls/addresses$`, func(s string) string { return strings.ReplaceAll(s, name+" UP", "br0 UP") })
+			m.Set(m.Find(t, "/net/"+name+"/operstate")[:len(m.Find(t, "/net/"+name+"/operstate"))-len("operstate")]+"upper_br0/operstate", "up\n")
+			return edit(m, `^proc/net/route$`, func(s string) string { return strings.ReplaceAll(s, name, "br0") })
+		}),
+		"PPP over Ethernet": wiredFault(func(m *probetest.Machine, _ string) bool {
+			m.Set(".calls/addresses", "lo UNKNOWN 127.0.0.1/8\nppp0 UNKNOWN 100.64.3.9/32\n")
+			m.Set("proc/net/route", "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\nppp0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\n")
+			return true
+		}),
+		"somebody saves power": func(_ *testing.T, m *probetest.Machine, _ *Input) bool {
+			return edit(m, `scaling_max_freq$`, to("800000\n"))
+		},
+		"a CD and a package mounted read-only": func(_ *testing.T, m *probetest.Machine, _ *Input) bool {
+			return edit(m, `^proc/self/mountinfo$`, func(s string) string {
+				return s + "90 28 7:1 / /snap/x ro,nodev shared:40 - squashfs /dev/loop1 ro\n91 28 11:0 / /media/cd ro shared:41 - iso9660 /dev/sr0 ro\n"
+			})
+		},
+		"a sandbox around us": func(_ *testing.T, m *probetest.Machine, _ *Input) bool {
+			return edit(m, `^proc/self/mountinfo$`, func(s string) string { return strings.Replace(s, " / / rw,", " / / ro,", 1) })
+		},
+		"a power cut in the evening": past(func(in *Input) {
+			in.History.PowerCuts[in.Machine.At.Local().AddDate(0, 0, -1).Format(time.DateOnly)] = 1
+		}),
+		"the board's clock keeps local time": func(_ *testing.T, m *probetest.Machine, _ *Input) bool {
+			return edit(m, `^sys/class/rtc/rtc0/time$`, to("10:31:12\n"))
+		},
+		"a switch in the building restarted": wiredFault(func(m *probetest.Machine, link string) bool { return edit(m, link+`carrier_down_count$`, to("3\n")) }),
+		"a sound card that only tests use": func(_ *testing.T, m *probetest.Machine, _ *Input) bool {
+			return edit(m, `^proc/asound/cards$`, func(s string) string {
+				return s + " 7 [Loopback       ]: Loopback - Loopback\n                      Loopback 1\n"
+			}) && m.Name != "vm"
+		},
+		"nothing resolves, yet the parent answers": fact(func(f *Facts) { f.Names = No }),
+		"a proxy answers for everything":           fact(func(f *Facts) { f.Portal = Yes }),
+	} {
+		for _, name := range names {
+			m := probetest.Load(t, "../probe/testdata", name)
+			in := input(m, all, well())
+			if !change(t, m, &in) {
+				continue
+			}
+			in.Machine = m.Read()
+			if got := Judge(in); len(got) != 0 {
+				t.Errorf("%s on %s: %+v", what, name, got)
 			}
 		}
 	}

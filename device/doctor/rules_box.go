@@ -84,11 +84,12 @@ func tooHot(in *Input) ([]any, string, bool) {
 	return []any{t.Celsius}, tellHeat(in), t.Known && t.Celsius >= limit
 }
 
-// throttled: for a share of the uptime, or by a cap that stands now. Caps above two thirds are how some boards save power.
+// throttled: for a share of the uptime, or by a cap that stands now on a warm machine. On a cool one somebody saves power.
 func throttled(in *Input) ([]any, string, bool) {
 	c, up := in.Machine.CPU, in.Machine.Uptime
 	long := c.Throttled > 10*time.Second && c.Throttled*100 > up*time.Duration(in.Profile.Thresholds.ThrottledPct)
-	capped := c.MaxMHz > 0 && c.AllowedMHz > 0 && c.AllowedMHz*3 < c.MaxMHz*2
+	warm := in.Machine.Thermal.Known && in.Machine.Thermal.Celsius > in.Profile.Thresholds.Temperature-15
+	capped := warm && c.MaxMHz > 0 && c.AllowedMHz > 0 && c.AllowedMHz*3 < c.MaxMHz*2
 	return nil, fmt.Sprintf("slowed for %v, may run at %d of %d MHz", c.Throttled.Truncate(time.Second), c.AllowedMHz, c.MaxMHz), long || capped
 }
 
@@ -97,12 +98,16 @@ func memoryLow(in *Input) ([]any, string, bool) {
 	return nil, tellMemory(in), m.Total > 0 && (m.Available>>20 < int64(in.Profile.Thresholds.MemoryMiB) || m.Stalled > 0.1)
 }
 
-// clockUnset: the clock shows a time before this program was made, and nobody has corrected it yet.
+// A box that is as old as this, without an update, is less likely than a clock in the far future.
+const oldestBox = 8 * 365 * 24 * time.Hour
+
+// clockUnset: the clock shows a time before this program was made or long after it, and nobody has corrected it yet.
 func clockUnset(in *Input) ([]any, string, bool) {
 	f := in.Facts
 	early := !f.Built.IsZero() && in.Machine.At.Before(f.Built.Add(-24*time.Hour)) // a day: built in another time zone
+	late := !f.Built.IsZero() && in.Machine.At.Sub(f.Built) > oldestBox
 	off := f.ClockKnown && f.ClockOffset.Abs().Seconds() > in.Profile.Thresholds.ClockSeconds
-	return nil, fmt.Sprintf("shows %v, away by %v", in.Machine.At.Format(time.DateTime), f.ClockOffset), early || off
+	return nil, fmt.Sprintf("shows %v, away by %v", in.Machine.At.Format(time.DateTime), f.ClockOffset), early || late || off
 }
 
 // clockWrong: the clock is right now, and the one on the board that should have kept it is far away. Boards that keep local time are off

@@ -12,13 +12,20 @@ import (
 
 const netClass = "sys/class/net"
 
+// Kinds of interface (include/uapi/linux/if_arp.h).
+const (
+	ethernet = 1
+	rawIP    = 65534 // modems of telephone networks
+)
+
 func (t tree) network(calls Calls) Network {
 	n := Network{}
 	addrs := calls.Addresses()
 	signal := t.wirelessSignal()
 	for _, name := range t.names(netClass) {
 		at := t.real(path.Join(netClass, name))
-		if strings.Contains(at, "/devices/virtual/") || t.int(at+"/type") != 1 { // bridges, tunnels, loopback; ARPHRD_ETHER
+		kind := t.int(at + "/type")
+		if strings.Contains(at, "/devices/virtual/") || kind != ethernet && kind != rawIP { // bridges, tunnels, loopback
 			continue
 		}
 		l := Link{
@@ -29,8 +36,11 @@ func (t tree) network(calls Calls) Network {
 			Errors:   int64(t.int(at+"/statistics/rx_crc_errors") + t.int(at+"/statistics/tx_errors")),
 		}
 		flags, _ := t.number(at + "/flags")
-		l.Up = flags&1 != 0 // IFF_UP
-		l.Addresses, l.SignalDBM = addrs[name], signal[name]
+		l.Up = flags&1 != 0                                     // IFF_UP
+		if _, ok := t.number(at + "/carrier_down_count"); !ok { // before Linux 4.16
+			l.Losses = t.int(at+"/carrier_changes") / 2
+		}
+		l.Addresses, l.SignalDBM = t.addressesOf(at, name, addrs, 0), signal[name]
 		if s := t.int(at + "/speed"); s > 0 && s < 1<<20 {
 			l.SpeedMbps = s
 		}
@@ -38,6 +48,7 @@ func (t tree) network(calls Calls) Network {
 		n.Links = append(n.Links, l)
 	}
 	n.Gateway, n.GatewayVia = t.gateway()
+	n.Routed = slices.ContainsFunc(addrs[n.GatewayVia], lasting)
 	for _, l := range t.lines("etc/resolv.conf") {
 		if f := strings.Fields(l); len(f) == 2 && f[0] == "nameserver" {
 			if a, err := netip.ParseAddr(f[1]); err == nil {
@@ -96,14 +107,32 @@ func (t tree) gateway() (netip.Addr, string) {
 	return netip.Addr{}, ""
 }
 
-// Uplinked reports whether some link has carrier and an address that others can answer to.
-func (n Network) Uplinked() bool { return slices.ContainsFunc(n.Links, Link.Usable) }
+// addressesOf gathers the addresses of a link and of the bridges, bonds and VLANs over it.
+func (t tree) addressesOf(at, name string, addrs map[string][]netip.Prefix, depth int) []netip.Prefix {
+	out := slices.Clone(addrs[name])
+	if depth == 3 {
+		return out
+	}
+	for _, f := range t.names(at) {
+		if upper, ok := strings.CutPrefix(f, "upper_"); ok {
+			out = append(out, t.addressesOf(t.real(path.Join(netClass, upper)), upper, addrs, depth+1)...)
+		}
+	}
+	return out
+}
+
+// lasting is an address that others can answer to, not one of the machine's own invention.
+func lasting(p netip.Prefix) bool {
+	return p.Addr().IsGlobalUnicast() && !p.Addr().IsLinkLocalUnicast()
+}
+
+// Uplinked reports whether some link has carrier and an address that others can answer to, or packets leave by something over one, such as
+// PPP over Ethernet.
+func (n Network) Uplinked() bool { return n.Routed || slices.ContainsFunc(n.Links, Link.Usable) }
 
 // Usable reports whether a link has carrier and an address that is not of its own invention.
 func (l Link) Usable() bool {
-	return l.Carrier && slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool {
-		return p.Addr().IsGlobalUnicast() && !p.Addr().IsLinkLocalUnicast()
-	})
+	return l.Carrier && slices.ContainsFunc(l.Addresses, lasting)
 }
 
 // ports are the listening sockets: state 0A of TCP, 07 of UDP.

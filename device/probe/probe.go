@@ -91,6 +91,7 @@ type Network struct {
 	Links      []Link
 	Gateway    netip.Addr // of the default route; zero without one
 	GatewayVia string
+	Routed     bool // the interface of the default route has an address that others can answer to
 	Resolvers  []netip.Addr
 }
 
