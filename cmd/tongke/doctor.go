@@ -30,7 +30,7 @@ type doctorCmd struct {
 }
 
 // errFound: there are findings; they are the result and need no other sentence.
-var errFound = &fault{exit: exitRefused, code: "findings", en: "there are findings", zh: "有问题，见上"}
+var errFound = &fault{exit: exitRefused, code: "findings"}
 
 // Run prints what is wrong, worst first; exit 0 when nothing is.
 func (c *doctorCmd) Run(con *console) error {

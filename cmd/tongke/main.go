@@ -73,6 +73,9 @@ func (c *console) tell(err error) int {
 	if !errors.As(err, &f) {
 		f = cannotRun(err)
 	}
+	if f.en == "" {
+		return f.exit // the result has said it
+	}
 	head := "tongke: "
 	if f.code != "" {
 		head += f.code + ": "

@@ -48,28 +48,43 @@ const (
 	No
 )
 
+var answers = [...]string{Unknown: "unknown", Yes: "yes", No: "no"}
+
+// MarshalText is encoding.TextMarshaler.
+func (a Answer) MarshalText() ([]byte, error) { return []byte(answers[a]), nil }
+
+// UnmarshalText is encoding.TextUnmarshaler.
+func (a *Answer) UnmarshalText(b []byte) error {
+	i := slices.Index(answers[:], string(b))
+	if i < 0 {
+		return fmt.Errorf("%.20q is no answer, write unknown, yes or no", b)
+	}
+	*a = Answer(i)
+	return nil
+}
+
 // Facts are measurements that the probe cannot make. The zero value knows nothing and makes no finding.
 type Facts struct {
-	Built time.Time // of this program: no clock is earlier
+	Built time.Time `json:"built,omitzero"` // of this program: no clock is earlier
 
-	Running      Answer   // the daemon answers
-	ConfigFaults []string // of the configuration file, one a line
-	Ports        []uint16 // that the daemon wants to listen on
+	Running      Answer   `json:"running,omitzero"`      // the daemon answers
+	ConfigFaults []string `json:"configFaults,omitzero"` // of the configuration file, one a line
+	Ports        []uint16 `json:"ports,omitzero"`        // that the daemon wants to listen on
 
-	Parent      Answer // the parent answers; Unknown also without one
-	ParentFault string // "certificate-mismatch", or "" for silence
-	Names       Answer // the parent's name can be resolved
-	Portal      Answer // a page that asks for a login answers instead of the network
-	SpareOnly   Answer // the uplink runs, but not over UDP
-	UplinkKbps  int    // what the path to the parent carries; 0 unknown
+	Parent      Answer `json:"parent,omitzero"`      // the parent answers; Unknown also without one
+	ParentFault string `json:"parentFault,omitzero"` // "certificate-mismatch", or "" for silence
+	Names       Answer `json:"names,omitzero"`       // the parent's name can be resolved
+	Portal      Answer `json:"portal,omitzero"`      // a page that asks for a login answers instead of the network
+	SpareOnly   Answer `json:"spareOnly,omitzero"`   // the uplink runs, but not over UDP
+	UplinkKbps  int    `json:"uplinkKbps,omitzero"`  // what the path to the parent carries; 0 unknown
 
-	ClockKnown  bool // against the parent's clock
-	ClockOffset time.Duration
+	ClockKnown  bool          `json:"clockKnown,omitzero"` // against the parent's clock
+	ClockOffset time.Duration `json:"clockOffsetNs,omitzero"`
 
-	Picture         Answer // of the camera: No is black or frozen
-	MicrophoneHeard Answer
-	SpeakerHeard    Answer // the microphone heard the chirp, or a person said so
-	ScreenSeen      Answer // a person saw the picture on the screen
+	Picture         Answer `json:"picture,omitzero"` // of the camera: No is black or frozen
+	MicrophoneHeard Answer `json:"microphoneHeard,omitzero"`
+	SpeakerHeard    Answer `json:"speakerHeard,omitzero"` // the microphone heard the chirp, or a person said so
+	ScreenSeen      Answer `json:"screenSeen,omitzero"`   // a person saw the picture on the screen
 }
 
 // Input is everything that is judged.
