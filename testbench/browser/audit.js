@@ -1,6 +1,6 @@
 // What is wrong with a page as it stands on the screen: clipped, too small to touch, too faint to read, without a name, wider than the
 // window. Sets window.audit, which gives a list of sentences.
-window.audit = ({ target = 48, contrast = 4.5 } = {}) => {
+window.audit = ({ target = 48, contrast = 4.5, apart = 8 } = {}) => {
 	const faults = [];
 	const name = (e) => `${e.tagName.toLowerCase()}${e.id ? `#${e.id}` : ""}${e.textContent ? ` "${e.textContent.trim().slice(0, 24)}"` : ""}`;
 	const seen = (e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && e.getClientRects().length > 0;
@@ -36,6 +36,19 @@ window.audit = ({ target = 48, contrast = 4.5 } = {}) => {
 		const label = e.getAttribute("aria-label") || e.labels?.[0]?.textContent || e.textContent || e.getAttribute("aria-labelledby");
 		if (!label?.trim()) {
 			faults.push(`${name(e)} has no name`);
+		}
+	}
+	// What stays in its place while the page moves below it comes near everything.
+	const moving = (e) => { for (let x = e; x; x = x.parentElement) if (["sticky", "fixed"].includes(getComputedStyle(x).position)) return true; return false; };
+	// Two targets that do not lie over each other are 8 px apart, so that a finger meets one.
+	const targets = [...open.querySelectorAll("button, a, input, select, summary")].filter(seen).map((e) => [e, ((e.type === "checkbox" || e.type === "radio") && e.closest("label") ? e.closest("label") : e).getBoundingClientRect()]);
+	for (const [i, [a, p]] of targets.entries()) {
+		for (const [b, q] of targets.slice(i + 1)) {
+			const x = Math.max(q.left - p.right, p.left - q.right);
+			const y = Math.max(q.top - p.bottom, p.top - q.bottom);
+			if (Math.max(x, y) > -1 && Math.max(x, y) < apart - 0.5 && !a.closest("[role=menu]") && moving(a) === moving(b)) {
+				faults.push(`${name(a)} and ${name(b)} are ${Math.max(x, y).toFixed(0)} px apart`);
+			}
 		}
 	}
 	const walk = document.createTreeWalker(open === document ? document.body : open, NodeFilter.SHOW_TEXT);
