@@ -1,8 +1,6 @@
 package testbench_test
 
 import (
-	"cmp"
-	"slices"
 	"testing"
 	"time"
 
@@ -11,12 +9,15 @@ import (
 	"tongke/testbench/scenario"
 )
 
-// run runs a scenario for a few seconds.
-func run(t *testing.T, name string, o testbench.Options) *scenario.Result {
+// run runs a scenario, changed by change unless that is nil, for a few seconds.
+func run(t *testing.T, name string, o testbench.Options, change func(*scenario.Scenario)) *scenario.Result {
 	t.Helper()
 	s, err := testbench.Scenario(name)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if change != nil {
+		change(s)
 	}
 	res, err := testbench.Run(t.Context(), s, o)
 	if err != nil {
@@ -25,38 +26,32 @@ func run(t *testing.T, name string, o testbench.Options) *scenario.Result {
 	return res
 }
 
-// fates is what became of each first transmission of the lesson on one link: name and whether it passed.
-func fates(res *scenario.Result, member string, from, to uint64) (out []link.Record) {
-	for _, r := range res.Records[member] {
-		if k := r.ID.Number >> 16; r.Kind == link.RTP && r.Direction == link.Down && r.ID.Transmission == 0 && k >= from && k < to {
-			out = append(out, link.Record{ID: r.ID, Verdict: r.Verdict})
-		}
-	}
-	slices.SortFunc(out, func(a, b link.Record) int {
-		return cmp.Or(cmp.Compare(a.ID.Stream, b.ID.Stream), cmp.Compare(a.ID.Number, b.ID.Number))
-	})
-	return out
-}
-
-// Two runs of one seed lose the same packets of the lesson, over real sockets and whenever the boxes came up; another seed loses others.
+// Two runs of one seed lose the same packets of the lesson, over real sockets and whenever the boxes came up. (That another seed loses others
+// is a matter of link's plan and tested there.)
 func TestSameSeedLosesTheSamePackets(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts three boxes three times")
+		t.Skip("starts three boxes twice")
 	}
-	var got [3]map[link.Identity]link.Verdict
-	var lost [3]int
-	for i, seed := range []uint64{5, 5, 6} {
+	lossy := func(s *scenario.Scenario) {
+		for _, m := range scenario.Members { // the way up is whole, so that the boxes come up soon
+			s.Links[m] = scenario.LinkConditions{Down: link.Conditions{Delay: 5 * time.Millisecond, Loss: 0.2}, Up: link.Conditions{Delay: 5 * time.Millisecond}}
+		}
+	}
+	var got [2]map[link.Identity]link.Verdict
+	lost := 0
+	for i := range got {
 		got[i] = map[link.Identity]link.Verdict{}
-		for _, r := range fates(run(t, "loss-20", testbench.Options{Seed: seed, Length: 3 * time.Second}), scenario.Member1, 0, 1<<40) {
-			if r.ID.Stream >= 0x100 && r.ID.Stream < 0x200 { // media of the lesson, no retransmissions: these answer what a receiver happens to ask for
+		for _, r := range run(t, "loss-5", testbench.Options{Seed: 5, Length: 2 * time.Second}, lossy).Records[scenario.Member1] {
+			// Media of the lesson as first sent: retransmissions answer what a receiver happens to ask for.
+			if r.Kind == link.RTP && r.Direction == link.Down && r.ID.Transmission == 0 && r.ID.Stream >= 0x100 && r.ID.Stream < 0x200 {
 				got[i][r.ID] = r.Verdict
-				if r.Verdict == link.Lost {
-					lost[i]++
+				if i == 0 && r.Verdict == link.Lost {
+					lost++
 				}
 			}
 		}
 	}
-	both, differ, others := 0, 0, 0
+	both, differ := 0, 0
 	for id, v := range got[0] {
 		if w, ok := got[1][id]; ok {
 			both++
@@ -64,38 +59,30 @@ func TestSameSeedLosesTheSamePackets(t *testing.T) {
 				differ++
 			}
 		}
-		if w, ok := got[2][id]; ok && v != w {
-			others++
-		}
 	}
-	t.Logf("%d packets in both runs, %d lost in the first; with another seed %d have another fate", both, lost[0], others)
-	if both < 200 || lost[0] < both/8 {
-		t.Fatalf("%d packets in both runs, %d lost", both, lost[0])
+	t.Logf("%d packets in both runs, %d lost in the first", both, lost)
+	if both < 200 || lost < both/8 {
+		t.Fatalf("%d packets in both runs, %d lost", both, lost)
 	}
 	if differ != 0 {
 		t.Errorf("%d of %d packets have another fate with the same seed", differ, both)
 	}
-	if others < both/10 {
-		t.Errorf("only %d of %d packets have another fate with another seed", others, both)
-	}
 }
 
-// The bench notices a relay that is slow or unsteady, also on a busy machine.
+// The bench notices a relay that is slow, also on a busy machine.
 func TestSlowRelayIsNoticed(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts three boxes twice")
+		t.Skip("starts three boxes")
 	}
-	for _, flag := range []string{"--slow-relay", "--jitter-relay"} {
-		res := run(t, "clean", testbench.Options{Seed: 1, Length: 4 * time.Second, BoxArgs: []string{flag, "30ms"}})
-		broken := 0
-		for _, l := range res.Limits {
-			if !l.Passed {
-				broken++
-				t.Logf("%s: %s", flag, l)
-			}
+	res := run(t, "clean", testbench.Options{Seed: 1, Length: 3 * time.Second, BoxArgs: []string{"--slow-relay", "30ms"}}, nil)
+	broken := 0
+	for _, l := range res.Limits {
+		if !l.Passed {
+			broken++
+			t.Log(l)
 		}
-		if res.Passed || broken < 3 {
-			t.Errorf("%s 30ms: %d limits were broken, want the most", flag, broken)
-		}
+	}
+	if res.Passed || broken < 3 {
+		t.Errorf("%d limits were broken, want the most", broken)
 	}
 }
