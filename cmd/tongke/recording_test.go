@@ -112,6 +112,21 @@ func TestRecordingOutlivesAKill(t *testing.T) {
 	if got[track.Teacher] == 0 || got[track.Board] == 0 || got[track.Voice] == 0 || len(got) != 3 {
 		t.Errorf("packets %v", got)
 	}
+	eventually(t, 20*time.Second, "both parts in the library", func() bool {
+		var one struct {
+			Streams []struct {
+				Name string
+				AtMs []int64
+			}
+		}
+		ask(t, dir, http.MethodGet, "/api/v1/recordings/l1", nil, &one)
+		for _, s := range one.Streams {
+			if n := len(s.AtMs); n == 0 || s.AtMs[n-1] < before.Duration().Milliseconds() {
+				return false
+			}
+		}
+		return len(one.Streams) == 3
+	})
 	if i := r.Info(); i.Title != "音乐" || i.Mode != journal.ModeKeep || i.Box == "" {
 		t.Errorf("info %+v", i)
 	}

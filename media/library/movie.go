@@ -135,7 +135,7 @@ func (l *Library) with(id string, f func(mv *movie) error) error {
 // Streams are what can be played of a recording now.
 func (l *Library) Streams(id string) (list []Stream, err error) {
 	err = l.with(id, func(mv *movie) error {
-		if !mv.m.Whole() && time.Since(mv.updated) >= updateEach {
+		if time.Since(mv.updated) >= updateEach { // a whole one too: after a restart its lesson may go on
 			if err := mv.m.Update(); err != nil {
 				return fmt.Errorf("look at %s again: %w", id, err)
 			}
