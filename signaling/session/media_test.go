@@ -325,7 +325,8 @@ func TestCallOn(t *testing.T) {
 	slices.Sort(voice)
 	slices.Sort(picture)
 	t.Logf("press to voice at a third page: p50 %v, max %v; to its keyframe: p50 %v, max %v", voice[4], voice[7], picture[4], picture[7])
-	if voice[4] > 300*time.Millisecond || picture[4] > 500*time.Millisecond {
+	// Some milliseconds on an idle machine; real pages are measured by testbench/day. A busy machine under the race detector is slow.
+	if voice[4] > 3*time.Second || picture[4] > 3*time.Second {
 		t.Error("too late")
 	}
 }

@@ -279,7 +279,7 @@ func TestHostileClients(t *testing.T) {
 			if !ok {
 				t.Errorf("closed with %d (%v), want %v", code, p.closed, tt.want)
 			}
-			if took := time.Since(start); took > 4*time.Second {
+			if took := time.Since(start); took > patience {
 				t.Errorf("cut off after %v", took)
 			}
 		})
@@ -324,7 +324,7 @@ func TestFlooderHurtsNobodyElse(t *testing.T) {
 	slices.Sort(answers)
 	slices.Sort(cuts)
 	t.Logf("cut off after %v; of %d answers beside them the middle one took %v, the slowest %v", cuts, len(answers), answers[len(answers)/2], answers[len(answers)-1])
-	if cuts[2] > 4*time.Second || answers[len(answers)-1] > 1500*time.Millisecond { // the race detector on a busy machine is slow
+	if cuts[2] > patience || answers[len(answers)*9/10] > patience/2 { // 0.8 s and 0.2 ms on an idle machine; the race detector on a busy one is slow
 		t.Error("too late, or too slow")
 	}
 }
