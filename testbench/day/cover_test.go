@@ -45,6 +45,7 @@ const tapPupils = `(() => {
 // TestCover holds C at a wall screen: the far end gets black pictures and says so, from the first to the last, and nothing of the class is
 // seen between.
 func TestCover(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, schools[0], schools[1])
 	const id = "cover"
 	h.lesson(id, schools[1])

@@ -16,6 +16,7 @@ import (
 // TestTeachTheDemo opens the teacher's page of the demo, whose lesson a synthetic teacher gives: the page says so, and goes on with it when
 // asked to.
 func TestTeachTheDemo(t *testing.T) {
+	t.Parallel()
 	teacher := chromium(t)
 	path, err := program()
 	must(t, err)
