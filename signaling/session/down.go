@@ -51,6 +51,14 @@ func (s *Session) mayPlay() error {
 	return nil
 }
 
+// mayNegotiate bounds what a page can make its box work: a connection costs more than any other request.
+func (s *Session) mayNegotiate() error {
+	if !s.offers.take(time.Now(), 1, offersPerSecond, offersBurst) {
+		return protocol.Errorf(protocol.TooMany, "at most %d negotiation a second", offersPerSecond)
+	}
+	return nil
+}
+
 // mediaDown offers the page its slots, or takes its answer.
 func mediaDown(ctx context.Context, s *Session, m protocol.MediaDown) (any, error) {
 	if err := s.mayPlay(); err != nil {
@@ -58,6 +66,9 @@ func mediaDown(ctx context.Context, s *Session, m protocol.MediaDown) (any, erro
 	}
 	if m.SDP != "" {
 		return nil, s.answered(m.SDP)
+	}
+	if err := s.mayNegotiate(); err != nil {
+		return nil, err
 	}
 	if s.down != nil {
 		s.down.close()
@@ -186,6 +197,9 @@ func mediaCandidate(_ context.Context, s *Session, m protocol.MediaCandidate) (a
 func mediaRestart(ctx context.Context, s *Session, m protocol.MediaRestart) (any, error) {
 	if m.PC != "down" || s.down == nil || s.down.sub == nil {
 		return nil, protocol.Errorf(protocol.WrongState, "there is no such connection to restart; send a new offer")
+	}
+	if err := s.mayNegotiate(); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, mediaWithin)
 	defer cancel()

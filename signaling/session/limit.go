@@ -8,12 +8,13 @@ import (
 
 // What one connection may ask. README.md of signaling/protocol tells pages.
 const (
-	perSecond, burst           = 20, 60 // requests
-	statsPerSecond, statsBurst = 2, 6
-	bytesPerSecond, bytesBurst = 128 << 10, 512 << 10
-	overFor                    = 700 * time.Millisecond // of going on beyond the limits: closed
-	answersPerSecond           = 10                     // too-many is said so often; more than that is dropped without a word
-	maxFaults                  = 3                      // messages that are none
+	perSecond, burst             = 20, 60 // requests
+	statsPerSecond, statsBurst   = 2, 6
+	bytesPerSecond, bytesBurst   = 128 << 10, 512 << 10
+	overFor                      = 700 * time.Millisecond // of going on beyond the limits: closed
+	answersPerSecond             = 10                     // too-many is said so often; more than that is dropped without a word
+	offersPerSecond, offersBurst = 1, 10                  // negotiations: each may make a connection
+	maxFaults                    = 3                      // messages that are none
 )
 
 // bucket is a token bucket that starts full.

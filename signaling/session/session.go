@@ -58,6 +58,7 @@ type Session struct {
 	room0   protocol.Room                // event room as last sent
 	follow  follower
 	asked   uint64 // Auth.Ends when who was last asked for
+	offers  bucket // of connections that cost
 	ended   bool
 
 	// Guarded by srv.mu: what others may know.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -437,6 +438,26 @@ func TestPlacesOfOnePerson(t *testing.T) {
 	}
 	eventually(t, "places are given up", func() bool { return b.srv.Stats().Sessions <= maxOfOne+1 })
 	last.phase(protocol.Waiting)
+}
+
+// A page that asks for one connection after the other is told to wait.
+func TestNegotiationsAreBounded(t *testing.T) {
+	b := newBox(t, coreID, "core", newRelay(t))
+	b.create("l")
+	p := connect(t, b.local, nil).hello(class("l"))
+	p.saw("a state", func() bool { return p.state != nil })
+	made := 0
+	for range 4 * offersBurst {
+		err := p.ask(protocol.MediaDown{}, nil)
+		if err == nil {
+			made++
+		} else if !errors.Is(err, &protocol.Error{Code: protocol.TooMany}) {
+			t.Fatal(err)
+		}
+	}
+	if made < offersBurst || made == 4*offersBurst {
+		t.Errorf("%d connections were made", made)
+	}
 }
 
 // TestThreePhones also shows that a fourth is told.

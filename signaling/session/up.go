@@ -86,6 +86,9 @@ func mediaUp(ctx context.Context, s *Session, m protocol.MediaUp) (any, error) {
 	if err := s.mayPublish(m.Tracks); err != nil {
 		return nil, err
 	}
+	if err := s.mayNegotiate(); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, mediaWithin)
 	defer cancel()
 	answer, err := s.negotiate(ctx, m)
