@@ -159,6 +159,10 @@ export class Desk {
 				this.player.unskip(this.gap);
 			}
 		});
+		const narrow = matchMedia("(max-width: 899px)");
+		const aside = () => by(narrow.matches ? "theatre" : "stage").append(by("side")); // on a phone the keys come right below the pictures
+		narrow.addEventListener("change", aside, { signal });
+		aside();
 		keys(this, signal);
 	}
 

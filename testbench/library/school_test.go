@@ -132,7 +132,7 @@ func (s *school) make(id string, script library.Script) *library.Recording {
 // known waits until the shelf has a recording.
 func (s *school) known(id string, over bool) {
 	s.t.Helper()
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if e, err := s.lib.Get(id); err == nil && (!over || !e.Live) {
 			return
 		}
@@ -158,7 +158,7 @@ func eval[T any](t testing.TB, tab *browser.Tab, script string) T {
 
 func await(t testing.TB, tab *browser.Tab, script string) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if ok, err := browser.Eval[bool](tab, script); err == nil && ok {
 			return
 		}
