@@ -22,7 +22,7 @@ import (
 // integration on every change.
 type benchCmd struct {
 	List     bool     `help:"Print the scenarios and end. 列出所有场景。"`
-	Scenario []string `help:"What to measure; may be repeated; all for all. Default: clean. 测哪些场景，all 是全部。" placeholder:"S" sep:"none"`
+	Scenario []string `help:"What to measure: a scenario, a file like testbench/scenarios/*.toml, or all; may be repeated. Default: clean. 测哪些场景，all 是全部，也可以是自己写的 .toml 文件。" placeholder:"S" sep:"none"`
 	Seed     uint64   `help:"The same seed loses the same packets. 同一个种子丢同样的包。" default:"1" placeholder:"N"`
 	JSON     string   `name:"json" help:"Write the figures here; - is standard output. 结果写成 JSON。" placeholder:"F"`
 	HTML     string   `name:"html" help:"Write a page with plots here. 结果写成网页。" placeholder:"F"`
@@ -101,7 +101,7 @@ func (c *benchCmd) chosen() (out []*scenario.Scenario, err error) {
 			continue
 		}
 		seen[n] = true
-		s, err := testbench.Scenario(n)
+		s, err := oneScenario(n)
 		if errors.Is(err, testbench.ErrUnknownScenario) {
 			return nil, usage(fmt.Errorf("--scenario: %w; tongke bench --list shows all", err))
 		}
@@ -111,6 +111,22 @@ func (c *benchCmd) chosen() (out []*scenario.Scenario, err error) {
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// oneScenario is an embedded scenario, or that of a file: whoever has another network writes its conditions down.
+func oneScenario(name string) (*scenario.Scenario, error) {
+	if !strings.HasSuffix(name, ".toml") {
+		return testbench.Scenario(name)
+	}
+	doc, err := os.ReadFile(name)
+	if err != nil {
+		return nil, usage(fmt.Errorf("--scenario: %w", err))
+	}
+	s, err := scenario.Parse(doc)
+	if err != nil {
+		return nil, usage(fmt.Errorf("--scenario: %s: %w", name, err))
+	}
+	return s, nil
 }
 
 // older reads the report to compare with, before anything runs.
