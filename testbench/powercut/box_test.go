@@ -112,7 +112,7 @@ const addressFile = "addresses.json"
 // must still be the same one.
 func TestPowerCutsOfABox(t *testing.T) {
 	r := newRig(t)
-	n := max(1, cuts(t)*12/100)
+	n := max(1, cuts(t)*8/100)
 	for i := range n {
 		dir := filepath.Join(r.Disk(), "box")
 		b := startBox(t, dir)

@@ -82,7 +82,7 @@ func TestPowerCuts(t *testing.T) {
 		{"lesson", 28, checkLessons},
 		{"rotation", 28, checkLessons},
 		{"erase", 16, checkErased},
-		{"store", 16, checkStores}, // the rest are of whole boxes
+		{"store", 20, checkStores}, // the rest are of whole boxes
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := filepath.Join(r.Disk(), c.name)

@@ -54,7 +54,7 @@ func (e *ErasedRange) hits(t Track, at time.Duration) bool {
 // rewrite puts a segment without some of its packets in the place of the former one: new id, therefore new keys and nonces.
 func (r *Reader) rewrite(p *part, e ErasedRange) error {
 	h := p.header
-	s, err := begin(keptDisk{}, r.keys, r.dir, p.idx.Info, h, 0)
+	s, err := begin(beside{}, r.keys, r.dir, p.idx.Info, h, 0)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (r *Reader) rewrite(p *part, e ErasedRange) error {
 		s.abandon()
 		return err
 	}
-	if err := s.end(); err != nil {
+	if err := s.end(true); err != nil {
 		s.abandon()
 		return err
 	}
@@ -83,12 +83,10 @@ func (r *Reader) rewrite(p *part, e ErasedRange) error {
 	return syncDir(r.dir)
 }
 
+// beside is the system's disk for a segment that is made beside the one that it replaces, on every system.
+type beside struct{ system }
+
 func halfName(path string) string { return path[:len(path)-len(segmentExt)] + halfExt }
-
-// keptDisk leaves a new segment at its half name until it is whole.
-type keptDisk struct{ system }
-
-func (keptDisk) Rename(string, string) error { return nil }
 
 // copy writes into s what stays of p, batch by batch.
 func (r *Reader) copy(s *segment, p *part, e ErasedRange) error {

@@ -53,8 +53,11 @@ func (w *Writer) recover() error {
 	}
 	v := r.now()
 	newest := v.parts[len(v.parts)-1]
-	if !newest.sealed {
-		if err := newest.seal(w.keys, filepath.Base(w.dir)); err != nil {
+	for _, p := range v.parts { // the last one, and those whose index had not reached the disk
+		if p.sealed {
+			continue
+		}
+		if err := p.seal(w.keys, filepath.Base(w.dir)); err != nil {
 			return err
 		}
 	}

@@ -37,6 +37,7 @@ type segment struct {
 	keys   Keys
 	lesson string
 	path   string
+	half   string // where it still is; "" once at its path
 	file   File
 	header header
 	room   int64 // asked for beforehand
@@ -51,7 +52,8 @@ type segment struct {
 	dirty   bool // the last batch is not proven by a next one
 }
 
-// begin makes a segment with its header and first info, on disk and at its place.
+// begin makes a segment with its header and first info. The first flush puts them on the disk, with whatever was added, and the file at its
+// place: a rotation then waits for the disk twice, not three times.
 func begin(disk Disk, keys Keys, dir string, info Info, h header, room int64) (*segment, error) {
 	if _, err := rand.Read(h.id[:]); err != nil {
 		return nil, err
@@ -61,11 +63,8 @@ func begin(disk Disk, keys Keys, dir string, info Info, h header, room int64) (*
 		path:    filepath.Join(dir, segmentName(h.number)),
 		sealers: map[keyName]cipher.AEAD{}, named: map[uint16]Track{},
 	}
-	half := halfName(s.path)
-	if runtime.GOOS == "windows" && disk == Disk(system{}) { // which renames no open file
-		half = s.path
-	}
-	if err := os.Remove(half); err != nil && !os.IsNotExist(err) {
+	s.half = halfName(s.path)
+	if err := os.Remove(s.half); err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
 	s.idx.First, s.idx.Last, s.idx.Info = h.start, h.start, info
@@ -74,24 +73,17 @@ func begin(disk Disk, keys Keys, dir string, info Info, h header, room int64) (*
 		return nil, err
 	}
 	s.addSync(h.start, h.wall, h.up)
-	file, err := disk.Create(half)
+	at := s.half
+	if runtime.GOOS == "windows" && disk == Disk(system{}) { // which renames no open file
+		at, s.half = s.path, ""
+	}
+	file, err := disk.Create(at)
 	if err != nil {
 		return nil, err
 	}
 	s.file = file
 	if room > 0 {
 		file.Preallocate(room)
-	}
-	if err = s.flush(); err == nil {
-		s.kept = s.size
-		if half != s.path {
-			err = disk.Rename(half, s.path)
-		}
-	}
-	if err != nil {
-		file.Close()
-		os.Remove(half)
-		return nil, err
 	}
 	return s, nil
 }
@@ -194,7 +186,17 @@ func (s *segment) flush() error {
 	if err := s.write(); err != nil {
 		return err
 	}
-	return s.file.Datasync()
+	if err := s.file.Datasync(); err != nil {
+		return err
+	}
+	if s.half != "" {
+		if err := s.disk.Rename(s.half, s.path); err != nil {
+			return err
+		}
+		s.half = ""
+	}
+	s.kept = s.size
+	return nil
 }
 
 // write hands what was added to the system.
@@ -207,8 +209,9 @@ func (s *segment) write() error {
 	return nil
 }
 
-// end seals the segment with its index.
-func (s *segment) end() error {
+// end seals the segment with its index. What is promised is on the disk already, and the index may be missing, so it is only waited for
+// where nothing follows.
+func (s *segment) end(wait bool) error {
 	s.idx.Tracks = s.sum.list()
 	if err := s.addIndex(); err != nil {
 		return err
@@ -221,8 +224,10 @@ func (s *segment) end() error {
 			return err
 		}
 	}
-	if err := s.file.Datasync(); err != nil {
-		return err
+	if wait {
+		if err := s.file.Datasync(); err != nil {
+			return err
+		}
 	}
 	return s.file.Close()
 }
@@ -263,6 +268,9 @@ func appendIndex(out []byte, off int64, body []byte, h *header, a cipher.AEAD, l
 func (s *segment) abandon() {
 	_ = s.file.Truncate(s.kept)
 	_ = s.file.Close()
+	if s.half != "" {
+		_ = os.Remove(s.half)
+	}
 }
 
 // note counts an entry that is on the disk.

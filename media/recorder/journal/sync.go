@@ -52,6 +52,7 @@ func (w *Writer) sync() error {
 			w.seg = s
 		}
 		n, bytes, err := w.fill()
+		before := w.seg.kept
 		if err == nil {
 			err = w.seg.flush()
 		}
@@ -59,9 +60,10 @@ func (w *Writer) sync() error {
 			w.giveUp()
 			return err
 		}
+		w.stats.Bytes += w.seg.kept - before
 		w.commit(n, bytes)
 		if len(w.pending) > 0 || w.last >= w.seg.header.start+w.o.Segment-w.margin() {
-			if err := w.rotate(); err != nil {
+			if err := w.rotate(false); err != nil {
 				return err
 			}
 		}
@@ -147,8 +149,6 @@ func (w *Writer) commit(n, bytes int) {
 	clear(w.pending[rest:])
 	w.pending = w.pending[:rest]
 	w.bytes -= bytes
-	w.stats.Bytes += s.size - s.kept
-	s.kept = s.size
 	w.stats.Syncs++
 	s.dirty = true
 }
@@ -159,16 +159,20 @@ func (w *Writer) giveUp() {
 		return
 	}
 	w.seg.abandon()
-	w.past = append(w.past, sealed{w.seg.header.number, w.seg.idx.Last})
+	if w.seg.half != "" {
+		w.number-- // it never was
+	} else {
+		w.past = append(w.past, sealed{w.seg.header.number, w.seg.idx.Last})
+	}
 	w.seg = nil
 	w.size = 0 // room is perhaps what is missing
 	w.stats.Faults++
 }
 
 // rotate ends the segment; the next batch begins another.
-func (w *Writer) rotate() error {
+func (w *Writer) rotate(wait bool) error {
 	s := w.seg
-	if err := s.end(); err != nil {
+	if err := s.end(wait); err != nil {
 		w.giveUp()
 		return err
 	}
@@ -209,7 +213,7 @@ func (w *Writer) Close() error {
 	w.retry = 0
 	err := w.Sync()
 	if w.seg != nil {
-		if e := w.rotate(); err == nil {
+		if e := w.rotate(true); err == nil {
 			err = e
 		}
 	}

@@ -129,6 +129,13 @@ func Create(dir string, info Info, keys Keys, o Options) (*Writer, error) {
 		w.zero = info.Created.UnixNano() - int64(o.Media().Sub(w.base))
 		w.seg, err = w.begin(0)
 	}
+	if err == nil {
+		if err = w.seg.flush(); err != nil {
+			w.giveUp()
+		} else {
+			w.stats.Bytes += w.seg.kept
+		}
+	}
 	if err != nil {
 		w.lock.Close()
 		return nil, fmt.Errorf("make journal: %w", err)
@@ -177,7 +184,6 @@ func (w *Writer) begin(start time.Duration) (*segment, error) {
 	}
 	w.number++
 	w.stats.Segments++
-	w.stats.Bytes += s.size
 	return s, nil
 }
 
