@@ -97,7 +97,7 @@ func (j *job) begin(queue []queued) bool {
 		t.ids = nil
 	}
 	if j.scope = w.Info().Scope; !resumed || j.scope != j.wish0.Scope {
-		j.tellMode()
+		j.tellMode(max(w.At(first), 1))
 	}
 	return true
 }

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"maps"
+	"time"
 
 	"tongke/media/packet"
 	"tongke/media/recorder/journal"
@@ -29,7 +30,7 @@ func (j *job) info(old journal.Info) journal.Info {
 // describe keeps the journal's info up to date, and says when the scope changes.
 func (j *job) describe() {
 	if j.scope != j.wish0.Scope {
-		j.tellMode()
+		j.tellMode(0)
 	}
 	now := j.info(j.w.Info())
 	if !same(now, j.w.Info()) {
@@ -46,9 +47,10 @@ func same(a, b journal.Info) bool {
 		a.Campus == b.Campus && a.Box == b.Box && a.Master == b.Master && a.Mode == b.Mode && a.Scope == b.Scope
 }
 
-func (j *job) tellMode() {
+// tellMode notes what holds from a journal time on; 0 is now.
+func (j *job) tellMode(at time.Duration) {
 	j.scope = j.wish0.Scope
-	e := journal.Event{Name: journal.EventMode, Detail: map[string]string{"mode": j.wish0.Mode, "scope": j.wish0.Scope}}
+	e := journal.Event{Name: journal.EventMode, At: at, Detail: map[string]string{"mode": j.wish0.Mode, "scope": j.wish0.Scope}}
 	if err := j.w.Event(e); err != nil {
 		j.log.Error("event not recorded", "err", err)
 	}

@@ -145,7 +145,7 @@ type Options struct {
 	Wall    func() time.Time
 	Media   func() packet.Time               // a clock that only runs on, default packet.Now
 	Boot    func() ([16]byte, time.Duration) // start of the machine and the time since, default from the system
-	Begin   packet.Time                      // of Create: the moment that is journal time 0, default now
+	Begin   packet.Time                      // when the first packet came: journal time 0 of Create, the end of the gap of Resume; default now
 	Disk    Disk                             // default the system's
 }
 

@@ -91,8 +91,13 @@ func (w *Writer) goOn(newest *part, last time.Duration) {
 	if down <= 0 {
 		down = unknownDown
 	}
-	at := last + down
-	w.base = w.o.Media().Add(-at)
+	now := w.o.Media()
+	begin := now
+	if w.o.Begin != 0 && w.o.Begin < now {
+		begin = w.o.Begin
+	}
+	at := last + max(down-now.Sub(begin), time.Millisecond)
+	w.base = begin.Add(-at)
 	w.last, w.synced = last, last
 	_ = w.Event(gapEvent(last, at, CauseRestart, nil))
 	_ = w.Event(Event{At: at, Name: EventResume})
