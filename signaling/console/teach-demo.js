@@ -168,7 +168,7 @@ export function demonstrate(words, query) {
 		const { alerts } = desk;
 		const first = alerts.first.bind(alerts);
 		alerts.believed = (_, raw) => raw; // as if it had lasted
-		alerts.first = (f) => first({ ...f, ...s.facts });
+		alerts.first = (f) => first({ ...f, silence: false, clipped: false, speech: false, ...s.facts }); // a played microphone beeps
 	}
 	desk.begin();
 	client.open();
