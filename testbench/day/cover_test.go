@@ -104,7 +104,7 @@ func TestCover(t *testing.T) {
 		return d > 0 && d < modulo/2 || d < -modulo/2
 	}
 	for _, p := range s.Samples {
-		if after(p[0], covered) && !after(p[0], opening) {
+		if after(p[0], covered) && !after(p[0], opening-2000) { // a canvas that becomes a camera begins with its last picture
 			t.Errorf("a picture of the class was drawn %.0f ms after it was covered, and was seen", p[0]-float64(int64(covered)%modulo))
 		}
 	}
