@@ -133,7 +133,8 @@ export class Feed {
 		} catch (e) {
 			if (!this.closed) {
 				this.failed = true;
-				this.tell({ code: e instanceof Refused ? e.code : "browser" });
+				const mute = this.stream.kind === "audio" && /sink/i.test(this.media.error?.message ?? ""); // nothing to play it with
+				this.tell({ code: e instanceof Refused ? e.code : mute ? "no-sound" : "browser" });
 			}
 		}
 	}
