@@ -107,16 +107,28 @@ func (a *API) exportFile(w http.ResponseWriter, r request) error {
 		return err
 	}
 	defer f.Close()
-	if r.Method == http.MethodGet && !strings.HasPrefix(r.Header.Get("Range"), "bytes=") || r.Header.Get("Range") == "bytes=0-" {
-		if err := a.audit(r.who, auditDownload, e.ID, map[string]string{"file": j.Name, "streams": strings.Join(j.Streams, " ")}); err != nil {
-			return err
-		}
+	if err := a.noteDownload(r, e, j); err != nil {
+		return err
 	}
 	w.Header().Set("Content-Type", j.MIME)
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": j.Name}))
 	w.Header().Set("ETag", `"`+j.ID+`"`)
 	http.ServeContent(w, r.Request, "", time.Time{}, f)
 	return nil
+}
+
+// noteDownload writes down who takes a file along before its first byte goes out, whichever range is asked for; one that goes on after a cut is
+// the same download.
+func (a *API) noteDownload(r request, e library.Entry, j library.Job) error {
+	key := r.who.TokenID + "\x00" + j.ID
+	if !a.played.due(key, time.Now()) {
+		return nil
+	}
+	err := a.audit(r.who, auditDownload, e.ID, map[string]string{"file": j.Name, "streams": strings.Join(j.Streams, " ")})
+	if err != nil {
+		a.played.undo(key)
+	}
+	return err
 }
 
 // auditRow is one line of the audit.
