@@ -39,6 +39,7 @@ scenarios:
 # STATES=live,hand.up and PAGES=class,teach,assist,home choose some.
 screens:
 	SCREENS=$(CURDIR)/out/screens go test ./testbench/browser -run TestScreens -count=1 -timeout 30m -v
+	SCREENS=$(CURDIR)/out/screens/library go test ./testbench/library -run 'TestLooks|TestFirefox' -count=1 -timeout 30m -v
 
 # The .deb packages for amd64 and arm64, the wall screen's, and a zip for Windows, in dist/package. The same commit gives the same bytes.
 package:
