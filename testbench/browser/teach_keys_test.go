@@ -236,7 +236,7 @@ func TestTeachTakeover(t *testing.T) {
 	time.Sleep(2500 * time.Millisecond)
 	shows(t, tab, "the choice still", `tongke.phase === "elsewhere"`)
 	must(t, tab.Do(chromedp.Click("#ways button:last-child")))
-	shows(t, tab, "the lesson to look at", `tongke.phase === "in" && document.body.classList.contains("remote")`)
+	shows(t, tab, "the lesson to look at", `tongke.phase === "in" && !document.querySelector("#stage").hidden && document.querySelector("#share").hidden`)
 	must(t, tab.Open(p.url+"/teach/music"))
 	p.change(map[string]any{"type": "lesson"}, 0, nil)
 	shows(t, tab, "the lesson", `window.tongke?.phase === "in"`)

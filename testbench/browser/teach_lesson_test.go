@@ -70,7 +70,8 @@ func TestTeachACampus(t *testing.T) {
 	must(t, phone.Open(d.Boxes[0].Local+"/teach/exchange?remote=1"))
 	shows(t, phone, "the remote", `window.tongke?.phase === "in" && `+tile+` !== undefined`)
 	press(t, phone, tile, `.querySelector(".call")`)
-	shows(t, class, "its turn", `tongke.state === "floor.us"`)
+	shows(t, class, "its turn", `["floor.us", "floor.quiet"].includes(tongke.state)`)
+	shows(t, phone, "whose turn it is", tile+`.querySelector(".call").ariaPressed === "true"`) // else the next press calls once more
 	press(t, phone, tile, `.querySelector(".call")`)
 	shows(t, class, "the lesson once more", `tongke.state === "live"`)
 
@@ -86,6 +87,10 @@ func TestTeachACampus(t *testing.T) {
 
 	must(t, phone.Open(d.Boxes[0].Local+"/teach/exchange"))
 	shows(t, phone, "that it is taught elsewhere", `window.tongke?.phase === "elsewhere"`)
+	press(t, phone, "#ways button:last-child")
+	shows(t, phone, "what the rooms see, and no pupils", `document.querySelector("#preview video")?.videoWidth > 0 && document.querySelector("#tiles video") === null`)
+	must(t, phone.Open(d.Boxes[0].Local+"/teach/exchange"))
+	shows(t, phone, "that it is taught elsewhere still", `window.tongke?.phase === "elsewhere"`)
 	from = time.Now()
 	press(t, phone, "#ways button")
 	shows(t, phone, "the lesson on the other computer", `tongke.phase === "in" && tongke.publishing === "connected"`)
