@@ -28,15 +28,22 @@ func look(t *testing.T, tab *browser.Tab) page {
 		Signs: document.getElementById("signs").innerText, Hand: document.getElementById("hand").hidden ? "" : document.getElementById("handwords").textContent})`)
 }
 
+// patience is how much longer than it should a page may take: a busy machine says nothing of the page.
+const patience = 30 * time.Second
+
+// until waits for what a page shows. What takes longer than it should is told.
 func until(t *testing.T, tab *browser.Tab, within time.Duration, what string, ok func(page) bool) page {
 	t.Helper()
 	var p page
-	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for from := time.Now(); time.Since(from) < within+patience; time.Sleep(50 * time.Millisecond) {
 		if p = look(t, tab); ok(p) {
+			if took := time.Since(from); took > within {
+				t.Logf("%s: after %v, should be %v", what, took.Round(10*time.Millisecond), within)
+			}
 			return p
 		}
 	}
-	t.Fatalf("not within %v: %s; the page is %+v; %s", within, what, p, eval[string](t, tab, `JSON.stringify(tongke.facts)`))
+	t.Fatalf("not within %v: %s; the page is %+v; %s", within+patience, what, p, eval[string](t, tab, `JSON.stringify(tongke.facts)`))
 	return p
 }
 
