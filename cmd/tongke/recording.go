@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tongke/media/recorder"
@@ -41,12 +42,18 @@ type recordings struct {
 	d *daemon
 
 	mu       sync.Mutex
-	followed map[string]func() // by lesson: ends the watch
+	followed map[string]watch // by lesson
+}
+
+// watch is one lesson being followed.
+type watch struct {
+	f    *followed
+	stop func()
 }
 
 // run follows until ctx ends.
 func (r *recordings) run(ctx context.Context) error {
-	r.followed = map[string]func(){}
+	r.followed = map[string]watch{}
 	cancel := r.d.registry.Watch(r.changed)
 	defer cancel()
 	for _, l := range r.d.registry.List() {
@@ -55,30 +62,35 @@ func (r *recordings) run(ctx context.Context) error {
 	<-ctx.Done()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, stop := range r.followed {
-		stop()
+	for _, w := range r.followed {
+		w.stop()
 	}
 	return nil
 }
 
-// changed begins or ends to follow a lesson.
+// changed begins or ends to follow a lesson. Changes may be told in any order, so the record is asked.
 func (r *recordings) changed(l lesson.Lesson) {
 	p := r.d.place()
-	in := l.State == protocol.Live && r.d.registry.Visible(l, p.Campus, p.Classroom)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	stop, following := r.followed[l.ID]
-	switch {
-	case in && !following:
-		f := &followed{d: r.d, made: l.Created}
-		r.followed[l.ID] = r.d.hub.Watch(l.ID, f.event)
-	case !in && following:
+	if now, ok := r.d.registry.Get(l.ID); ok {
+		l = now
+	}
+	in := l.State == protocol.Live && r.d.registry.Visible(l, p.Campus, p.Classroom)
+	w, following := r.followed[l.ID]
+	if following && (!in || !w.f.made.Equal(l.Created)) { // two lessons of one id are told apart by when they were made
 		delete(r.followed, l.ID)
-		stop()
-		if l.State == protocol.Ended { // whatever the hub has told
+		w.f.over.Store(true) // the hub may call once more
+		w.stop()
+		if l.State == protocol.Ended {
 			r.d.recorder.Event(l.ID, journal.Event{Name: journal.EventEnd})
 		}
 		r.d.recorder.Set(recorder.Wish{Lesson: l.ID, Ended: true})
+		following = false
+	}
+	if in && !following {
+		f := &followed{d: r.d, made: l.Created}
+		r.followed[l.ID] = watch{f, r.d.hub.Watch(l.ID, f.event)}
 	}
 }
 
@@ -86,12 +98,13 @@ func (r *recordings) changed(l lesson.Lesson) {
 type followed struct {
 	d    *daemon
 	made time.Time
+	over atomic.Bool
 	last *protocol.State
 }
 
 func (f *followed) event(e protocol.Event) {
 	s, ok := e.(protocol.State)
-	if !ok {
+	if !ok || f.over.Load() {
 		return
 	}
 	if s.State == protocol.Ended { // the record ends with it, and with the record the watch

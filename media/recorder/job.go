@@ -67,6 +67,9 @@ func newJob(r *Recorder, w Wish) *job {
 func (j *job) set(w Wish) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.wish.Ended {
+		return
+	}
 	if w.Ended { // nothing else is said of a lesson that is over
 		j.wish.Ended, j.wish.Active = true, false
 	} else {
