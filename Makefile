@@ -3,7 +3,7 @@
 
 export BROWSER ?= 1
 
-.PHONY: build test lint cross fuzz bench scenarios screens powercut package packagetest clean
+.PHONY: build test lint cross fuzz bench scenarios screens powercut package packagetest boottest clean
 
 # The daemon for this machine, in dist/.
 build:
@@ -53,6 +53,10 @@ packagetest:
 powercut: export POWERCUT = $(N)
 powercut:
 	go test ./testbench/powercut -run . -count=1 -timeout 3h -v
+
+# Boots the package under systemd in a container (as root, systemd-container): ready in its sandbox, restarted when it hangs.
+boottest:
+	@.ci/boottest
 
 clean:
 	rm -rf dist out
