@@ -84,9 +84,10 @@ func (d *daemon) runLibrary(ctx context.Context) error {
 	return errors.Join(d.library.Run(ctx), d.library.Close())
 }
 
-// recordingDeleted notes what the box deleted by itself; what a person deletes is noted with that person.
+// recordingDeleted notes what the box deleted by itself; what a person deletes is noted with that person, unless a
+// power cut came in between.
 func (d *daemon) recordingDeleted(p library.Proof) {
-	if p.By != library.ByBox {
+	if p.By != library.ByBox && !p.Late {
 		return
 	}
 	err := d.store.Audit(store.AuditRow{

@@ -26,6 +26,7 @@ var (
 	bucketState   = []byte("state")
 	keyVersion    = []byte("version")
 	keyAged       = []byte("aged")
+	keyDeleting   = []byte("deleting") // the deletion that is being done
 
 	catalogueVersion = []byte("1")
 )
@@ -162,6 +163,23 @@ func (c *catalogue) load() (records map[string]record, a aged, err error) {
 func (c *catalogue) put(r record) error { return c.write(bucketEntries, []byte(r.Entry.ID), r) }
 
 func (c *catalogue) putAged(a aged) error { return c.write(bucketState, keyAged, a) }
+
+// begin notes a deletion before it is done, end that it was told of.
+func (c *catalogue) begin(p Proof) error { return c.write(bucketState, keyDeleting, p) }
+
+func (c *catalogue) end() error {
+	return c.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketState).Delete(keyDeleting) })
+}
+
+// begun is a deletion that an earlier process did not end.
+func (c *catalogue) begun() (p Proof, ok bool) {
+	_ = c.db.View(func(tx *bolt.Tx) error {
+		data := tx.Bucket(bucketState).Get(keyDeleting)
+		ok = data != nil && unseal(data, &p) == nil
+		return nil
+	})
+	return p, ok
+}
 
 func (c *catalogue) write(bucket, key []byte, v any) error {
 	data, err := seal(v)

@@ -33,6 +33,7 @@ type Proof struct {
 	Keys   int       `json:"keys"`  // sources whose keys were dropped, the lesson's own included
 	Files  int       `json:"files"` // that were removed
 	Bytes  int64     `json:"bytes"`
+	Late   bool      `json:"late,omitempty"` // a power cut came in between, and the next start finished it
 }
 
 // Delete takes a recording from this box: its keys are dropped, then its files removed. When it returns nil, nothing of it can be read here
@@ -61,6 +62,9 @@ func (l *Library) delete(id, by, reason string) (Proof, error) {
 		return Proof{}, fmt.Errorf("delete %s: %w", id, err)
 	}
 	p.Keys = sources(dir, l.cfg.Keys)
+	if err := l.cat.begin(p); err != nil {
+		return Proof{}, fmt.Errorf("delete %s: %w", id, err)
+	}
 	if err := journal.Remove(dir, l.cfg.Keys); err != nil {
 		return Proof{}, fmt.Errorf("delete %s: %w", id, err)
 	}
@@ -69,10 +73,14 @@ func (l *Library) delete(id, by, reason string) (Proof, error) {
 		return Proof{}, err
 	}
 	l.cfg.Log.Info("recording deleted", "lesson", id, "reason", reason, "by", by, "bytes", p.Bytes, "files", p.Files, "keys", p.Keys)
+	l.told(p)
+	return p, l.cat.end()
+}
+
+func (l *Library) told(p Proof) {
 	if l.cfg.Deleted != nil {
 		l.cfg.Deleted(p)
 	}
-	return p, nil
 }
 
 // forget takes a recording that is gone out of the catalogue.
@@ -120,30 +128,42 @@ func sources(dir string, keys journal.Keys) int {
 	return len(all)
 }
 
-// finishDeletions does at the start what a power cut interrupted.
+// finishDeletions does at the start what a power cut interrupted: what was noted as being deleted, whether its files are gone or not, and what its
+// journal says is being deleted.
 func (l *Library) finishDeletions() {
+	begun, ok := l.cat.begun()
+	if ok {
+		l.finish(begun)
+	}
 	for _, id := range l.folders() {
-		dir := l.dirOf(id)
-		if _, err := os.Stat(filepath.Join(dir, deletedMark)); err != nil {
+		if _, err := os.Stat(filepath.Join(l.dirOf(id), deletedMark)); err != nil {
 			continue
 		}
-		files, bytes, _ := measure(dir)
-		if err := journal.Remove(dir, l.cfg.Keys); err != nil {
-			l.cfg.Log.Warn("interrupted deletion not finished", "lesson", id, "err", err)
-			continue
-		}
-		p := Proof{ID: id, At: time.Now().UTC().Truncate(time.Second), By: ByBox, Reason: ReasonAsked, Files: files, Bytes: bytes}
+		p := Proof{ID: id, By: ByBox, Reason: ReasonAsked}
 		if e, err := l.Get(id); err == nil {
 			p.Title, p.Start = e.Title, e.Start
 		}
-		if err := l.forget(id); err != nil {
-			l.cfg.Log.Warn("deleted recording still in the catalogue", "lesson", id, "err", err)
-		}
-		l.cfg.Log.Info("interrupted deletion finished", "lesson", id)
-		if l.cfg.Deleted != nil {
-			l.cfg.Deleted(p)
+		p.Files, p.Bytes, _ = measure(l.dirOf(id))
+		l.finish(p)
+	}
+	if ok {
+		if err := l.cat.end(); err != nil {
+			l.cfg.Log.Warn("finished deletion still noted", "lesson", begun.ID, "err", err)
 		}
 	}
+}
+
+func (l *Library) finish(p Proof) {
+	if err := journal.Remove(l.dirOf(p.ID), l.cfg.Keys); err != nil {
+		l.cfg.Log.Warn("interrupted deletion not finished", "lesson", p.ID, "err", err)
+		return
+	}
+	p.At, p.Late = time.Now().UTC().Truncate(time.Second), true
+	if err := l.forget(p.ID); err != nil {
+		l.cfg.Log.Warn("deleted recording still in the catalogue", "lesson", p.ID, "err", err)
+	}
+	l.cfg.Log.Info("interrupted deletion finished", "lesson", p.ID, "by", p.By)
+	l.told(p)
 }
 
 // deletedMark is the file by which a journal says that it is being deleted (README of media/recorder).

@@ -75,7 +75,7 @@ type Library struct {
 	scanned bool // every folder was looked at once
 }
 
-// Open reads the catalogue, or makes it when it is lost; what it then lacks comes back while Run looks at the journals.
+// Open reads the catalogue, or makes it when it is lost, and finishes deletions that a power cut interrupted; what it then lacks comes back while Run looks at the journals.
 func Open(cfg Config) (*Library, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -104,6 +104,7 @@ func Open(cfg Config) (*Library, error) {
 		return nil, errors.Join(err, cat.close())
 	}
 	l.keys = stoppable{cfg.Keys, l.exports.ctx}
+	l.finishDeletions()
 	return l, nil
 }
 
@@ -152,7 +153,6 @@ func (l *Library) Run(ctx context.Context) error {
 	defer disk.Stop()
 	defer l.exports.end()
 	defer context.AfterFunc(ctx, l.exports.cancel)() // also what reads a long journal for its index stops then
-	l.finishDeletions()
 	l.scan(ctx)
 	for {
 		select {

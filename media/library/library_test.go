@@ -67,7 +67,6 @@ func (h *house) open() *Library {
 func (h *house) run(f func(l *Library)) {
 	h.t.Helper()
 	l := h.open()
-	l.finishDeletions()
 	l.scan(context.Background())
 	f(l)
 	l.exports.end()
@@ -347,23 +346,50 @@ func TestDeleteWithProof(t *testing.T) {
 	})
 }
 
-// A power cut after the mark: the next start finishes the deletion, and nothing of it was readable in between.
+// Power cuts in a deletion: after it was noted, after the journal's mark, after the files went. The next start finishes it and tells of it once.
 func TestDeletionGoesOnAfterAPowerCut(t *testing.T) {
-	h := newHouse(t)
-	h.begin("a").speak(3*time.Second, 50).end()
-	h.run(func(*Library) {})
-	must(t, os.WriteFile(filepath.Join(h.path("a"), deletedMark), nil, 0o600))
-	l := h.open()
-	l.scan(t.Context())
-	if _, err := l.Streams("a"); err == nil {
-		t.Error("a recording that is being deleted can be played")
+	for _, c := range []struct {
+		name string
+		cut  func(h *house, l *Library)
+		by   string
+	}{
+		{"noted", func(h *house, l *Library) { must(h.t, l.cat.begin(Proof{ID: "a", By: "li", Reason: ReasonAsked})) }, "li"},
+		{"marked", func(h *house, l *Library) {
+			must(h.t, l.cat.begin(Proof{ID: "a", By: "li", Reason: ReasonAsked}))
+			must(h.t, os.WriteFile(filepath.Join(h.path("a"), deletedMark), nil, 0o600))
+		}, "li"},
+		{"gone", func(h *house, l *Library) {
+			must(h.t, l.cat.begin(Proof{ID: "a", By: "li", Reason: ReasonAsked}))
+			must(h.t, journal.Remove(h.path("a"), h.keys))
+		}, "li"},
+		{"marked by the journal alone", func(h *house, l *Library) {
+			must(h.t, os.WriteFile(filepath.Join(h.path("a"), deletedMark), nil, 0o600))
+			l.scan(context.Background())
+			if _, err := l.Streams("a"); err == nil {
+				h.t.Error("a recording that is being deleted can be played")
+			}
+		}, ByBox},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHouse(t)
+			h.begin("a").speak(3*time.Second, 50).end()
+			h.begin("b").speak(3*time.Second, 50).end()
+			h.run(func(l *Library) { c.cut(h, l) })
+			for range 2 {
+				h.run(func(l *Library) {
+					if got := ids(l); !slices.Equal(got, []string{"b"}) {
+						t.Errorf("left: %v", got)
+					}
+				})
+			}
+			if _, err := os.Stat(h.path("a")); !os.IsNotExist(err) {
+				t.Errorf("the folder: %v", err)
+			}
+			if len(h.deleted) != 1 || h.deleted[0].By != c.by || !h.deleted[0].Late {
+				t.Errorf("told: %+v", h.deleted)
+			}
+		})
 	}
-	must(t, l.Close())
-	h.run(func(l *Library) {
-		if _, err := os.Stat(h.path("a")); !os.IsNotExist(err) || len(ids(l)) != 0 || len(h.deleted) != 1 {
-			t.Errorf("%v %v %v", err, ids(l), h.deleted)
-		}
-	})
 }
 
 func TestOverAgeAndPressure(t *testing.T) {

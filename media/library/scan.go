@@ -47,6 +47,9 @@ func (l *Library) look(id string) {
 		return // gone meanwhile
 	}
 	if _, err := os.Stat(filepath.Join(dir, deletedMark)); err == nil {
+		l.mu.Lock()
+		l.closeMovieLocked(id)
+		l.mu.Unlock()
 		return
 	}
 	l.mu.Lock()
