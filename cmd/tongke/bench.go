@@ -61,7 +61,7 @@ func (c *benchCmd) Run(con *console) error {
 	defer outputs.close()
 	// More threads than processors: then a thread that waits for a precise moment gets one from the system at once, instead of waiting for
 	// Go's scheduler behind the peers' work.
-	runtime.GOMAXPROCS(max(4, 2*runtime.NumCPU()))
+	runtime.GOMAXPROCS(max(16, 4*runtime.NumCPU()))
 	r, err := c.measure(con, chosen, outputs)
 	if err != nil {
 		return err

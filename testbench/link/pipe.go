@@ -152,9 +152,9 @@ func (p *pipe) putLocked(x *parcel) {
 	}
 }
 
-// run delivers until ctx ends. What is on its way then is lost.
+// run delivers until ctx ends. What is on its way then is lost. Its goroutine is good for nothing else afterwards.
 func (p *pipe) run(ctx context.Context) {
-	defer p.wait.begin()()
+	p.wait.begin()
 	woken := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { p.wait.wake(); close(woken) })
 	defer func() {

@@ -15,7 +15,7 @@ type waiter struct {
 
 func newWaiter() (*waiter, error) { return &waiter{make(chan struct{}, 1)}, nil }
 
-func (w *waiter) begin() (end func()) { return func() {} }
+func (w *waiter) begin() {}
 
 // until sleeps until at, for ever if that is 0, or until wake.
 func (w *waiter) until(at packet.Time) {

@@ -117,8 +117,8 @@ func figure(v float64) string {
 var measureWords = map[string][2]string{
 	"latencyMs.p50": {"延迟，中位数 (ms)", "latency, median (ms)"}, "latencyMs.p95": {"延迟，95% (ms)", "latency, 95 % (ms)"},
 	"latencyMs.p99": {"延迟，99% (ms)", "latency, 99 % (ms)"}, "latencyMs.max": {"延迟，最大 (ms)", "latency, largest (ms)"},
-	"relayMs.p50": {"设备用时，中位数 (ms)", "time in the boxes, median (ms)"}, "relayMs.p95": {"设备用时，95% (ms)", "time in the boxes, 95 % (ms)"},
-	"relayJitterMs.p95": {"设备造成的抖动，95% (ms)", "jitter by the boxes, 95 % (ms)"},
+	"relayMs.p50": {"设备用时，中位数 (ms)", "time in the boxes, median (ms)"}, "relayMs.p95": {"设备用时，每秒 95% 的中位数 (ms)", "time in the boxes, 95 % of each second (ms)"},
+	"relayJitterMs.p95": {"设备造成的抖动，每秒 95% 的中位数 (ms)", "jitter by the boxes, 95 % of each second (ms)"},
 	"jitterMs.p50":      {"抖动，中位数 (ms)", "jitter, median (ms)"}, "jitterMs.p95": {"抖动，95% (ms)", "jitter, 95 % (ms)"}, "jitterMs.max": {"抖动，最大 (ms)", "jitter, largest (ms)"},
 	"pdvMs.p95": {"延迟变化，95% (ms)", "delay variation, 95 % (ms)"}, "pdvMs.p99": {"延迟变化，99% (ms)", "delay variation, 99 % (ms)"},
 	"lossBeforePct": {"丢包，修复前 (%)", "loss before repair (%)"}, "lossAfterPct": {"丢包，修复后 (%)", "loss after repair (%)"},

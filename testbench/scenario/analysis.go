@@ -237,9 +237,12 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 // round keeps microseconds: more is noise.
 func round(v float64) float64 { return math.Round(v*1000) / 1000 }
 
+// sample is a value at a time since the start, in seconds.
+type sample struct{ at, value float64 }
+
 // relayed are the delays without what the emulator held a packet, of those that were not repaired and did not meet a stall of the machine, in
 // order of sending, and their jitter. came counts all that arrived.
-func relayed(ps []passage, stalls []window) (delays, jitters []float64, came int) {
+func relayed(ps []passage, stalls []window, zero packet.Time) (delays, jitters []sample, came int) {
 	var j jitter
 	for _, p := range ps {
 		if p.arrived == 0 || p.repaired || p.entered != 0 && p.left == 0 {
@@ -249,13 +252,29 @@ func relayed(ps []passage, stalls []window) (delays, jitters []float64, came int
 		if touches(stalls, p.sent, p.arrived) {
 			continue
 		}
-		d := ms(p.arrived.Sub(p.sent) - p.held)
-		delays = append(delays, d)
+		at, d := p.sent.Sub(zero).Seconds(), ms(p.arrived.Sub(p.sent)-p.held)
+		delays = append(delays, sample{at, d})
 		if p.index == 0 {
 			if v, ok := j.next(d); ok {
-				jitters = append(jitters, v)
+				jitters = append(jitters, sample{at, v})
 			}
 		}
 	}
 	return delays, jitters, came
+}
+
+// typical is the median over seconds of the quantile q in each second. A machine that stood still for a moment spoils a second; a relay that
+// is slow or unsteady spoils them all.
+func typical(all []sample, q float64) float64 {
+	seconds := map[int][]float64{}
+	for _, s := range all {
+		seconds[int(s.at)] = append(seconds[int(s.at)], s.value)
+	}
+	var each []float64
+	for _, values := range seconds {
+		slices.Sort(values)
+		each = append(each, at(values, q))
+	}
+	slices.Sort(each)
+	return at(each, 0.5)
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -160,8 +159,8 @@ func (r *reference) close() {
 // The playout that concealment is counted by, as in testbench/peer.
 const jitterBuffer = 60 * time.Millisecond
 
-// figures are the reference's over a window, as those of a stream.
-func (r *reference) figures(w window) report.Stream {
+// figures are the reference's over a window, as those of a stream, and what noise is held to be beside measures of the relays.
+func (r *reference) figures(w window) (report.Stream, map[string]float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var ps []passage
@@ -184,7 +183,8 @@ func (r *reference) figures(w window) report.Stream {
 	if len(ps) > 0 {
 		s.ConcealedPct = round(100 * float64(late) / float64(len(ps)))
 	}
-	return s
+	delays, jitters, _ := relayed(ps, nil, w.from)
+	return s, map[string]float64{"relayMs.p50": typical(delays, 0.5), "relayMs.p95": typical(delays, 0.95), "relayJitterMs.p95": typical(jitters, 0.95)}
 }
 
 // stalls are the times in which the machine stood still, in order.
@@ -214,17 +214,15 @@ func touches(all []window, a, b packet.Time) bool {
 	return i < len(all) && all[i].from <= b
 }
 
-// noiseOf is the figure of the reference that stands beside a measure.
-func noiseOf(ref *report.Stream, measure string) float64 {
-	beside := map[string]string{"relayMs.p50": "latencyMs.p50", "relayMs.p95": "latencyMs.p95", "relayJitterMs.p95": "jitterMs.p95",
-		"recoveryMs": "latencyMs.max", "joinMs.p50": "latencyMs.p95", "joinMs.p99": "latencyMs.max",
-		"calledMs": "latencyMs.p99"}
+// noise is the figure of the reference that stands beside a measure.
+func (f *figures) noise(measure string) float64 {
+	if v, ok := f.refRelay[measure]; ok {
+		return v
+	}
+	beside := map[string]string{"recoveryMs": "latencyMs.max", "joinMs.p50": "latencyMs.p95", "joinMs.p99": "latencyMs.max", "calledMs": "latencyMs.p99"}
 	if m, ok := beside[measure]; ok {
 		measure = m
 	}
-	v, _ := ref.Value(measure)
-	if math.IsNaN(v) {
-		return 0
-	}
+	v, _ := f.ref.Value(measure)
 	return v
 }

@@ -15,6 +15,8 @@ type figures struct {
 	whole map[string]float64
 	relay map[string]map[string]float64 // by stream, by measure
 	ref   report.Stream
+	// refRelay are the reference's figures for the measures of relays.
+	refRelay map[string]float64
 
 	stalls       []window // of the machine
 	calm, passed int      // packets that met none, of so many
@@ -23,7 +25,8 @@ type figures struct {
 // result judges the run. Everything has ended, so nothing is locked.
 func (r *run) result() *Result {
 	out := &Result{Scenario: report.Scenario{Name: r.s.Name, Seconds: r.o.Length.Seconds(), Words: r.s.Words}, Records: map[string][]link.Record{}, Start: r.window.from}
-	f := &figures{whole: map[string]float64{}, relay: map[string]map[string]float64{}, ref: r.ref.figures(r.window), stalls: r.ref.stalls()}
+	f := &figures{whole: map[string]float64{}, relay: map[string]map[string]float64{}, stalls: r.ref.stalls()}
+	f.ref, f.refRelay = r.ref.figures(r.window)
 	out.Reference = f.ref
 	out.Plot = newPlot(r)
 	crossed := map[string]*crossings{}
@@ -58,14 +61,14 @@ func (r *run) result() *Result {
 // campus makes the rows of one source at one campus.
 func (r *run) campus(out *Result, f *figures, campus string, source int, c *crossings, hops []hop) {
 	var rooms [][]passage
-	var delays, jitters []float64
+	var delays, jitters []sample
 	for _, w := range r.rooms {
 		if w.campus != campus {
 			continue
 		}
 		ps := passages(r.ledger, source, w.room, c, r.heldTo(w, source))
 		rooms = append(rooms, ps)
-		d, j, came := relayed(ps, f.stalls)
+		d, j, came := relayed(ps, f.stalls, r.window.from)
 		delays, jitters = append(delays, d...), append(jitters, j...)
 		f.calm, f.passed = f.calm+len(d), f.passed+came
 	}
@@ -73,9 +76,8 @@ func (r *run) campus(out *Result, f *figures, campus string, source int, c *cros
 		s := measureHop(campus, source, h, rooms)
 		if h.name == "total" {
 			r.seen(&s, campus, source)
-			slices.Sort(delays)
-			slices.Sort(jitters)
-			f.relay[s.Name()] = map[string]float64{"relayMs.p50": at(delays, 0.5), "relayMs.p95": at(delays, 0.95), "relayJitterMs.p95": at(jitters, 0.95)}
+			f.relay[s.Name()] = map[string]float64{"relayMs.p50": typical(delays, 0.5), "relayMs.p95": typical(delays, 0.95),
+				"relayJitterMs.p95": typical(jitters, 0.95)}
 		}
 		out.Streams = append(out.Streams, s)
 	}
@@ -217,7 +219,7 @@ func (r *run) judge(out *Result, f *figures) {
 func (l Limit) judge(streams []report.Stream, f *figures) report.Limit {
 	out := report.Limit{Measure: l.Measure, Stream: l.Stream, Op: l.Op, Limit: l.Limit}
 	if l.Noise > 0 {
-		out.Limit = round(l.Limit + l.Noise*noiseOf(&f.ref, l.Measure))
+		out.Limit = round(l.Limit + l.Noise*f.noise(l.Measure))
 	}
 	if l.Stream == "" {
 		out.Value = f.whole[l.Measure]

@@ -198,7 +198,8 @@ var scenarioName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 // Measures of the whole, besides those of streams.
 var wholeMeasures = []string{"joinMs.p50", "joinMs.p99", "joined", "linkRTP", "linkErrorMs.p50", "calmPct", "calledMs"}
 
-// Further measures of a stream with the hop total: what the relays took, and how that jitters, without what the emulator held a packet.
+// Further measures of a stream with the hop total: what the relays took, and how that jitters, without what the emulator held a packet; of each
+// second, then the median of the seconds.
 var relayMeasures = []string{"relayMs.p50", "relayMs.p95", "relayJitterMs.p95"}
 
 // Validate reports every impossible value.

@@ -195,11 +195,11 @@ func TestPassagesAndHops(t *testing.T) {
 			t.Errorf("%s: jitter %v of an even stream, repairs left out", h.name, s.JitterMs)
 		}
 	}
-	delays, jitters, came := relayed(ps, nil)
-	if came != 8 || len(delays) != 8 || delays[0] != 2 || len(jitters) != 7 {
+	delays, jitters, came := relayed(ps, nil, at0(0))
+	if came != 8 || len(delays) != 8 || delays[0].value != 2 || len(jitters) != 7 {
 		t.Errorf("%v %v %d: the boxes took 2 ms each time", delays, jitters, came)
 	}
-	if delays, _, _ := relayed(ps, []window{{at0(30), at0(45)}}); len(delays) != 7 {
+	if delays, _, _ := relayed(ps, []window{{at0(30), at0(45)}}, at0(0)); len(delays) != 7 {
 		t.Errorf("%d packets met no stall, want 7", len(delays))
 	}
 }
@@ -250,5 +250,30 @@ func TestStallsOfTheMachine(t *testing.T) {
 		if touches(got, at0(c.a), at0(c.b)) != c.want {
 			t.Errorf("%v to %v: want %v", c.a, c.b, c.want)
 		}
+	}
+}
+
+func TestTypicalForgivesAStallAndNoUnsteadyRelay(t *testing.T) {
+	var calm, unsteady []sample
+	for i := range 1000 { // 20 s
+		at := float64(i) / 50
+		one := sample{at, 1}
+		if at > 3 && at < 5 { // the machine stood still
+			one.value = 150
+		}
+		calm = append(calm, one)
+		if i%10 == 0 { // each tenth packet is held
+			one.value += 40
+		}
+		unsteady = append(unsteady, one)
+	}
+	if got := typical(calm, 0.95); got != 1 {
+		t.Errorf("with a stall of 2 s: %v, want 1", got)
+	}
+	if got := typical(unsteady, 0.95); got != 41 {
+		t.Errorf("with each tenth packet held: %v, want 41", got)
+	}
+	if typical(nil, 0.5) != 0 {
+		t.Error("of nothing")
 	}
 }
