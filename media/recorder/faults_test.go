@@ -169,6 +169,7 @@ func (f *faulty) ends() (n int, gaps []journal.Event) {
 }
 
 func TestSlowDiskTouchesNothing(t *testing.T) {
+	t.Parallel()
 	f := newFaulty(t)
 	n := f.src.live(time.Second)
 	f.until("stored packets", func() bool { return f.rec.Stats().Packets > 0 })
@@ -190,6 +191,7 @@ func TestSlowDiskTouchesNothing(t *testing.T) {
 }
 
 func TestFullDiskTouchesNothingButTheRecording(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		fail  func(*journaltest.Disk)
@@ -199,6 +201,7 @@ func TestFullDiskTouchesNothingButTheRecording(t *testing.T) {
 		{"read-only", (*journaltest.Disk).ReadOnly, DiskFailed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			f := newFaulty(t)
 			n := f.src.live(time.Second)
 			f.until("stored packets", func() bool { return f.rec.Status("l1").Stored > 0 })
@@ -225,6 +228,7 @@ func TestFullDiskTouchesNothingButTheRecording(t *testing.T) {
 }
 
 func TestDiskThatTakesNothingAtFirst(t *testing.T) {
+	t.Parallel()
 	f := newFaulty(t)
 	f.disk.Full()
 	n := f.src.live(time.Second)

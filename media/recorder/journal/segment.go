@@ -28,7 +28,8 @@ func segmentName(number uint32) string { return fmt.Sprintf("%08d%s", number, se
 type entry struct {
 	record
 	body []byte
-	meta any // *Event or *Info that body is the JSON of
+	meta any  // *Event or *Info that body is the JSON of
+	gone bool // left out: its source was erased
 }
 
 // segment is the file being appended to. Whoever made it calls end or abandon.

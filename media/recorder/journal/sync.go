@@ -127,7 +127,7 @@ func (w *Writer) put(e *entry) error {
 		return fmt.Errorf("unknown track %d", e.track)
 	}
 	err := s.addPacket(t, e)
-	if errors.Is(err, ErrErased) { // its source is not to be kept any more
+	if e.gone = errors.Is(err, ErrErased); e.gone { // its source is not to be kept any more
 		return nil
 	}
 	return err
@@ -138,12 +138,15 @@ func (w *Writer) commit(n, bytes int) {
 	s := w.seg
 	for i := range w.pending[:n] {
 		e := &w.pending[i]
+		w.synced = max(w.synced, e.arrival)
+		if e.gone {
+			continue
+		}
 		t, _ := w.track(e.track)
 		s.note(e, t)
 		if e.kind == kindPacket {
 			w.stats.Packets++
 		}
-		w.synced = max(w.synced, e.arrival)
 	}
 	rest := copy(w.pending, w.pending[n:])
 	clear(w.pending[rest:])
