@@ -28,7 +28,7 @@ func export(t testing.TB, m *Movie, o ExportOptions) string {
 
 func TestExport(t *testing.T) {
 	s := newStudio(t)
-	s.record(t, lesson(t, 20*time.Second)...)
+	s.record(t, lesson(t, 8*time.Second)...)
 	m := index(t, s.end(t))
 	for _, o := range []ExportOptions{
 		{Format: MP4}, {Format: MP4, Streams: []string{"teacher"}}, {Format: MP4, Streams: []string{"board", "teacher", "voice"}},
@@ -42,7 +42,7 @@ func TestExport(t *testing.T) {
 
 func TestExportVP8(t *testing.T) {
 	s := newStudio(t)
-	makers := lesson(t, 20*time.Second)
+	makers := lesson(t, 8*time.Second)
 	makers[0].clip, makers[1].clip = encoded(t, codec.VP8, "320x180"), encoded(t, codec.VP8, "640x360")
 	s.record(t, makers...)
 	m := index(t, s.end(t))

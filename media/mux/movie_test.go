@@ -90,7 +90,7 @@ func near(t testing.TB, m *Movie, name string, shots []shot, id uint16, toleranc
 
 func TestPlainLesson(t *testing.T) {
 	s := newStudio(t)
-	shots := s.record(t, lesson(t, 20*time.Second)...)
+	shots := s.record(t, lesson(t, 12*time.Second)...)
 	m := index(t, s.end(t))
 	if !m.Whole() {
 		t.Error("not whole")

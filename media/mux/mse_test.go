@@ -55,11 +55,12 @@ const mseScript = `async (names) => Promise.all(names.map(async (name) => {
 			out.drawn++;
 			video.requestVideoFrameCallback(frame);
 		};
-		for (const at of [9.7, 5.5, 7.5, 12.2, 1.1]) { // in the gap, and in each size
+		for (const [at, width] of [[9.7, 640], [5.5, 320], [7.5, 640], [12.2, 320], [1.1, 640]]) { // in the gap, and in each size
 			const from = performance.now();
 			video.currentTime = at;
 			await new Promise((done) => video.addEventListener("seeked", done, {once: true}));
 			out.seeks.push(performance.now() - from);
+			for (let n = 0; video.videoWidth !== width && n < 200; n++) await new Promise((done) => setTimeout(done, 50));
 			out.sizes.push(video.videoWidth + "x" + video.videoHeight);
 		}
 		video.currentTime = 0.1;

@@ -95,7 +95,7 @@ func (q *queue) drop(n int) {
 	for i := range n {
 		q.spare = append(q.spare, q.pieces[i].payload)
 	}
-	q.pieces = slices.Delete(q.pieces, 0, n)
+	q.pieces = q.pieces[n:] // what lies before goes when it next grows
 }
 
 // take gives out the frames that are due at a time: what came lateness before it, or everything at the end.
