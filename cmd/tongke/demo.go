@@ -223,7 +223,7 @@ func (d *demo) makeLesson(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = c.call(ctx, "POST", "/api/v1/lessons", map[string]any{"id": demoLesson, "title": demoTitle, "teacher": demoTeacher, "campuses": "all"}, nil)
+	err = c.call(ctx, "POST", "/api/v1/lessons", map[string]any{"id": demoLesson, "title": demoTitle, "teacher": demoTeacher, "campuses": "all", "record": "keep"}, nil)
 	var r *refusal
 	if errors.As(err, &r) && r.Code == "lesson-exists" {
 		return nil

@@ -62,7 +62,7 @@ func (s *screen) pages(f demoFile) {
 		for _, p := range []struct{ name, say string }{
 			{"teach", "讲：老师的电脑。课由演示在讲，选“在这里接着讲”就由你来讲，可以点名。Teach: the demo teaches; choose to go on here and you do, and can call on schools."},
 			{"class", watches(i)},
-			{"library", "看录像：录下来的课。Recordings of what was taught."},
+			{"library", "看录像：这节课正在录，可以从头看。Recordings: this lesson, from its beginning, while it runs."},
 		} {
 			if page := b.Pages[p.name]; page != "" {
 				fmt.Fprintf(out, "\n  %s  %s\n    %s\n", b.Name, page, p.say)
