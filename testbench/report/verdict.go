@@ -92,6 +92,16 @@ const busyMs = 20
 // Busy reports whether the machine itself held packets up while this was measured.
 func (s *Scenario) Busy() bool { return s.Reference.LatencyMs.P99 > busyMs }
 
+// Busy reports whether the machine held packets up in any scenario.
+func (r *Report) Busy() bool {
+	for i := range r.Scenarios {
+		if r.Scenarios[i].Busy() {
+			return true
+		}
+	}
+	return false
+}
+
 // Verdict is the answer for all scenarios together.
 func (r *Report) Verdict() Verdict {
 	var count [3]int
