@@ -29,6 +29,7 @@ type status struct {
 		Ingest    ingest.Stats   `json:"ingest"`
 		Recorder  recorder.Stats `json:"recorder"`
 		Cascade   cascade.Stats  `json:"cascade"`
+		Device    daemonReport   `json:"device"`
 	} `json:"parts"`
 }
 
@@ -105,6 +106,9 @@ func (s status) print(w io.Writer) error {
 		}
 	}
 	line("memory", "%.0f MiB, %d goroutines", float64(s.MemoryBytes)/(1<<20), s.Goroutines)
+	for _, f := range s.Parts.Device.Findings {
+		line("finding", "%s → %s %s → %s (%s)", f.Text.ZH, f.Hint.ZH, f.Text.EN, f.Hint.EN, f.Code)
+	}
 	if s.OneTime {
 		line("advice", "the administrator still has the one-time password: tongke password 管理员还在用一次性密码")
 	}
