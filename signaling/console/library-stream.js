@@ -19,6 +19,7 @@ export class Refused extends Error {
 }
 
 const enough = 0.3; // s ahead of the clock to begin with
+const patience = 20000; // ms for one fragment
 const again = [500, 1000, 2000, 4000, 10000]; // ms between tries, the last for ever
 
 /** @param {number} ms */
@@ -169,10 +170,16 @@ export class Feed {
 	/** @param {string} part @param {number} n */
 	async fetch(part, n) {
 		for (let tries = 0; ; tries++) {
-			this.fetching = new AbortController();
+			const fetching = new AbortController();
+			this.fetching = fetching;
 			this.fetchingNumber = n;
+			let slow = false;
+			const timer = setTimeout(() => {
+				slow = true;
+				fetching.abort();
+			}, patience);
 			try {
-				const answer = await fetch(this.path + part, { signal: AbortSignal.any([this.fetching.signal, AbortSignal.timeout(20000)]) });
+				const answer = await fetch(this.path + part, { signal: fetching.signal });
 				if (answer.ok) {
 					const data = await answer.arrayBuffer();
 					if (tries > 0) {
@@ -186,11 +193,12 @@ export class Feed {
 				}
 				this.tell({ code: String(fault.code ?? "internal") });
 			} catch (e) {
-				if (e instanceof Refused || this.closed || (e instanceof DOMException && e.name === "AbortError")) {
+				if (e instanceof Refused || this.closed || (!slow && e instanceof DOMException && e.name === "AbortError")) {
 					throw e;
 				}
 				this.tell({ code: "unreachable" });
 			} finally {
+				clearTimeout(timer);
 				this.fetching = null;
 			}
 			await pause(again[Math.min(tries, again.length - 1)]);

@@ -42,8 +42,7 @@ async function trade() {
 		return;
 	}
 	await ask("POST", "/session", { token });
-	const me = await ask("GET", "/session");
-	history.replaceState(null, "", `${location.pathname}${location.search}${me.ok && me.data.lesson ? `#${me.data.lesson}` : ""}`);
+	history.replaceState(null, "", location.pathname + location.search);
 }
 
 /** Shows what the address names. @param {string} said what is told on the shelf */
