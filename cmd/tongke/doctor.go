@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -135,8 +136,14 @@ type daemonReport struct {
 	Facts doctor.Facts `json:"facts"`
 }
 
+// built is set when a release is built: seconds since 1970 of its commit.
+var built = ""
+
 // builtAt is when the source of this program was committed; zero when nobody noted it.
 func builtAt() time.Time {
+	if n, err := strconv.ParseInt(built, 10, 64); err == nil {
+		return time.Unix(n, 0)
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			if s.Key == "vcs.time" {
