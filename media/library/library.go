@@ -72,7 +72,6 @@ type Library struct {
 	aged    aged
 	counted time.Time // monotonic: until when aged counts
 	movies  map[string]*movie
-	scanned bool // every folder was looked at once
 }
 
 // Open reads the catalogue, or makes it when it is lost, and finishes deletions that a power cut interrupted; what it then lacks comes back while Run looks at the journals.
@@ -230,13 +229,6 @@ func (l *Library) Find(id string) (Entry, error) {
 	}
 	l.look(id)
 	return l.Get(id)
-}
-
-// Scanned reports whether every folder was looked at since the start: before, the list may lack something.
-func (l *Library) Scanned() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.scanned
 }
 
 // KeepUntil is when a recording goes by its age, as the wall clock stands now; false where it stays.

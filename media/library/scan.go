@@ -27,7 +27,6 @@ func (l *Library) scan(ctx context.Context) {
 			gone = append(gone, id)
 		}
 	}
-	l.scanned = true
 	l.mu.Unlock()
 	for _, id := range gone {
 		if _, err := os.Stat(l.cfg.Recordings); err != nil {
