@@ -39,7 +39,7 @@ func TestTeachTheDemo(t *testing.T) {
 		return err == nil && json.Unmarshal(doc, &demo) == nil && len(demo.Boxes) == 3
 	})
 	class := another(t, teacher)
-	open(t, class, demo.Boxes[1].Pages["class"], thirdProbe)
+	open(t, class, demo.Boxes[1].Pages["class"], probe{Camera: &film{320, 180, 5}, Voice: &voice{Tone: 700, Gain: 0.3}})
 	wallIs(t, class, "live")
 	flows(t, class, 2*time.Second)
 
