@@ -120,7 +120,8 @@ func TestPagesAreToldTheirOwn(t *testing.T) {
 	phone.must(protocol.NotePhrase{Code: protocol.PhraseBoard}, nil)
 	l.a.must(protocol.HandRaise{}, nil)
 	l.teacher.saw("the phrase and the hand", func() bool {
-		return l.teacher.state != nil && len(l.teacher.state.Notes) == 1 && l.teacher.state.Rooms[0].Hand != 0 && l.teacher.state.Rooms[0].Phones == 1
+		north, _ := roomOf(l.teacher.state, "north") // whoever came first has the first tile
+		return len(l.teacher.state.Notes) == 1 && north.Hand != 0 && north.Phones == 1
 	})
 	l.teacher.must(protocol.NoteSeen{Note: 1}, nil)
 	phone.saw("that it was read", func() bool { return slices.Equal(phone.said, []protocol.Say{{Code: protocol.SayPhraseSeen, Note: 1}}) })
