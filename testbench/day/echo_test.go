@@ -202,7 +202,7 @@ func (x *echoRoom) call(seconds int) (e echo) {
 // tears sound, which no echo cancellation can follow, so the test is content when one call of a few is free of echo.
 func TestEcho(t *testing.T) {
 	x := newEchoRoom(t)
-	const tries = 4
+	const tries = 6
 	for try := range tries {
 		x.music(true)
 		e := x.call(6)
