@@ -57,6 +57,7 @@ type upTrack struct {
 	cache cache
 	gen   uint32
 
+	renewed    bool   // withdrawn and published again since the last packet: an earlier gen is one of a clock that was set back
 	numbered   bool   // offset is valid for gen
 	offset     uint64 // origin number − publisher's number
 	pixels     int
@@ -116,6 +117,11 @@ func (r *Relay) onlyVideo(k track.Key) bool {
 
 func (r *Relay) publish(l *lessonState, info SourceInfo, m track.Maker) *Source {
 	s := r.source(info.Key)
+	if s.maker == nil {
+		for _, u := range s.ups {
+			u.renewed = true
+		}
+	}
 	s.info, s.maker = info, m
 	if len(s.info.Layers) == 0 {
 		s.info.Layers = []track.Layer{""}
@@ -267,13 +273,18 @@ func (r *Relay) accept(l *letter, now packet.Time) {
 	}
 	if b.Gen != u.gen {
 		if u.gen != 0 && int32(b.Gen-u.gen) < 0 {
-			b.Release()
-			r.counts.drop(dropStale)
-			return
+			if !u.renewed {
+				b.Release()
+				r.counts.drop(dropStale)
+				return
+			}
+			u.cache.clear() // its origin started anew without the time of day, and counts from an earlier one
+			u.cache.highest = 0
 		}
 		u.gen = b.Gen
 		u.cache.forgetKeyframe()
 	}
+	u.renewed = false
 	if !u.cache.put(b) { // takes the reference over when true
 		b.Release()
 		r.counts.drop(dropDuplicate)
