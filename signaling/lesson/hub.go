@@ -71,6 +71,7 @@ type Hub struct {
 
 	// Run's own from here on.
 	views    map[string]*view
+	early    map[string]map[*watcher]bool // of lessons that are not known here: media of one may come before its record
 	routes   map[route]back
 	pending  map[string]waiting // acts of this box, by id
 	nextAct  uint64
@@ -85,7 +86,7 @@ func NewHub(cfg HubConfig) (*Hub, error) {
 	h := &Hub{
 		cfg: cfg, box: cfg.Registry.cfg.Box, reg: cfg.Registry, saver: newSaver(cfg.Registry.store),
 		calls: make(chan func()), stopped: make(chan struct{}), wake: make(chan struct{}, 1),
-		snapshots: map[string]protocol.State{}, views: map[string]*view{}, routes: map[route]back{}, pending: map[string]waiting{},
+		snapshots: map[string]protocol.State{}, views: map[string]*view{}, early: map[string]map[*watcher]bool{}, routes: map[route]back{}, pending: map[string]waiting{},
 		life: newID(), rooms: map[int]func(){},
 	}
 	old, err := h.saver.load(func(id string) bool { _, ok := h.reg.Open(id); return ok })
@@ -303,6 +304,14 @@ func (h *Hub) roomName(room string) string {
 func (h *Hub) recordChanged(id string) {
 	now := time.Now()
 	rec, ok := h.reg.record(id)
+	if early := h.early[id]; early != nil {
+		if v := h.view(id, now); v != nil {
+			delete(h.early, id)
+			for w := range early {
+				v.watch(w)
+			}
+		}
+	}
 	if v := h.views[id]; v != nil && ok {
 		switch ours := rec.Via == ""; {
 		case rec.Lesson.State == protocol.Ended:
@@ -355,21 +364,33 @@ func unheard(l Lesson) protocol.State {
 	return s
 }
 
+// watch adds a watcher and tells it what is known.
+func (v *view) watch(w *watcher) {
+	v.watchers[w] = true
+	v.beatAt = time.Time{}
+	if v.live != nil || v.mirror.Epoch != 0 || v.mirror.Stale && time.Since(v.heard) > staleAfter {
+		s, _ := v.state()
+		w.f(s)
+	} // else its owner is asked, or is told to be away in 2 s
+}
+
 // Watch calls f with the lesson's State, now and at each change, at most 20 times a second, and with Levels while somebody has the floor,
 // until cancel. f is called from the hub's goroutine: it must not block, and not wait for the hub. While cancel runs f may be called once more.
 func (h *Hub) Watch(lesson string, f func(protocol.Event)) (cancel func()) {
 	w := &watcher{f: f}
 	h.post(func() {
-		v := h.view(lesson, time.Now())
-		if v == nil || w.gone.Load() {
+		if w.gone.Load() {
 			return
 		}
-		v.watchers[w] = true
-		v.beatAt = time.Time{}
-		if v.live != nil || v.mirror.Epoch != 0 || v.mirror.Stale && time.Since(v.heard) > staleAfter {
-			s, _ := v.state()
-			f(s)
-		} // else its owner is asked, or is told to be away in 2 s
+		v := h.view(lesson, time.Now())
+		if v == nil {
+			if h.early[lesson] == nil {
+				h.early[lesson] = map[*watcher]bool{}
+			}
+			h.early[lesson][w] = true
+			return
+		}
+		v.watch(w)
 	})
 	return func() {
 		w.gone.Store(true)
@@ -377,6 +398,12 @@ func (h *Hub) Watch(lesson string, f func(protocol.Event)) (cancel func()) {
 			if v := h.views[lesson]; v != nil {
 				delete(v.watchers, w)
 				v.used = time.Now()
+			}
+			if early := h.early[lesson]; early != nil {
+				delete(early, w)
+				if len(early) == 0 {
+					delete(h.early, lesson)
+				}
 			}
 		})
 	}
