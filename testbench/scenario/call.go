@@ -96,9 +96,9 @@ func (r *run) deaf() string {
 	return out
 }
 
-// voiceAt is which voice a campus hears in the measurement.
+// voiceAt is which voice a campus hears in the measurement: all but the called one hear it.
 func (r *run) voiceAt(campus string) int {
-	if r.s.Call && campus == Core {
+	if r.s.Call && campus != Member1 {
 		return answer
 	}
 	return voice
