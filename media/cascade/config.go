@@ -114,6 +114,9 @@ type PeerStats struct {
 	BytesIn, BytesOut   uint64  // RTP payload
 	Lost                uint64  // packets that no bind came for
 	Links               uint64  // that have been up
+	// Pings of the present link, four a second by a channel that sends nothing again: what was asked and not answered was lost on one of
+	// its two ways. Both begin at 0 with another link.
+	Pings, Pongs uint64
 }
 
 // SourceStats are the figures of one layer that comes from a peer.

@@ -195,6 +195,7 @@ func (n *Node) peerStats(id string, p *peerState) PeerStats {
 	ps.TracksIn, ps.TracksOut = best.tracks()
 	best.clockMu.Lock()
 	ps.RTT = best.clock.rtt.Seconds()
+	ps.Pings, ps.Pongs = uint64(best.clock.next), best.clock.answers
 	if off, ok := best.clock.offset(); ok {
 		ps.ClockOffset = off.Seconds()
 	}

@@ -60,6 +60,8 @@ type Config struct {
 
 	// Library is the recordings. Nil: this box keeps none.
 	Library *library.Library
+	// Device is the machine under the box. Nil: nobody looks after it.
+	Device Device
 
 	// Mounts are other parts' handlers by http.ServeMux pattern, as "/whip/". They ask Auth themselves.
 	Mounts map[string]http.Handler

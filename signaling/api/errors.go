@@ -61,6 +61,9 @@ var codes = []struct {
 
 	{errDue, http.StatusForbidden, "password-due"},
 
+	{errNoDevice, http.StatusServiceUnavailable, "device-not-available"},
+	{errHours, http.StatusBadRequest, "hours-invalid"},
+
 	{auth.ErrPerson, http.StatusBadRequest, "person-invalid"},
 	{auth.ErrPersonExists, http.StatusConflict, "person-exists"},
 	{auth.ErrPersonUnknown, http.StatusNotFound, "person-unknown"},
@@ -125,6 +128,11 @@ type fault struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Left    *int   `json:"left,omitempty"` // tries that remain
+
+	// What a page of the device says to the person before it.
+	Text  *Words    `json:"text,omitempty"`
+	Field string    `json:"field,omitempty"` // of the body
+	Until time.Time `json:"until,omitzero"`
 }
 
 // describe finds an error's place in the table.
@@ -134,17 +142,20 @@ func describe(err error) (status int, f fault, wait time.Duration) {
 	var assist *auth.WrongCode
 	var bad *badJSON
 	var invalid *lesson.Invalid
+	var device *DeviceError
 	switch {
+	case errors.As(err, &device):
+		return device.Status, fault{Code: device.Code, Message: device.Error(), Text: &device.Text, Field: device.Field, Until: device.Until}, 0
 	case errors.As(err, &tries):
-		return http.StatusTooManyRequests, fault{"too-many-tries", tries.Error(), nil}, tries.Wait
+		return http.StatusTooManyRequests, fault{Code: "too-many-tries", Message: tries.Error()}, tries.Wait
 	case errors.As(err, &password):
-		return http.StatusUnauthorized, fault{"password-wrong", password.Error(), &password.Left}, 0
+		return http.StatusUnauthorized, fault{Code: "password-wrong", Message: password.Error(), Left: &password.Left}, 0
 	case errors.As(err, &assist):
-		return http.StatusForbidden, fault{"code-wrong", assist.Error(), &assist.Left}, 0
+		return http.StatusForbidden, fault{Code: "code-wrong", Message: assist.Error(), Left: &assist.Left}, 0
 	case errors.As(err, &bad):
-		return http.StatusBadRequest, fault{"json-invalid", bad.Error(), nil}, 0
+		return http.StatusBadRequest, fault{Code: "json-invalid", Message: bad.Error()}, 0
 	case errors.As(err, &invalid):
-		return http.StatusBadRequest, fault{"lesson-invalid", invalid.Error(), nil}, 0
+		return http.StatusBadRequest, fault{Code: "lesson-invalid", Message: invalid.Error()}, 0
 	}
 	for _, c := range codes {
 		if !errors.Is(err, c.err) {
@@ -156,9 +167,9 @@ func describe(err error) (status int, f fault, wait time.Duration) {
 		case http.StatusServiceUnavailable:
 			wait = time.Second
 		}
-		return c.status, fault{c.code, err.Error(), nil}, wait
+		return c.status, fault{Code: c.code, Message: err.Error()}, wait
 	}
-	return http.StatusInternalServerError, fault{"internal", "the box could not do this; its log says why", nil}, 0
+	return http.StatusInternalServerError, fault{Code: "internal", Message: "the box could not do this; its log says why"}, 0
 }
 
 // fail answers with an error.

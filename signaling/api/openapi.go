@@ -116,6 +116,8 @@ func schema(t reflect.Type) object {
 		return object{"type": "boolean"}
 	case reflect.String:
 		return object{"type": "string"}
+	case reflect.Float64:
+		return object{"type": "number"}
 	case reflect.Int, reflect.Int64, reflect.Uint64:
 		return object{"type": "integer"}
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"tongke/media/library"
 	"tongke/signaling/auth"
@@ -55,7 +56,7 @@ func (a *API) routes() []route {
 	people := admins | these(auth.Technician, auth.Teacher, auth.Inspector)
 	members := teachers | these(auth.Publish, auth.Watch, auth.Assistant, auth.Classroom, auth.Inspector, auth.Technician)
 	players := teachers | these(auth.Assistant, auth.Classroom, auth.Inspector)
-	return []route{
+	return slices.Concat([]route{
 		{"GET", "/healthz", everybody, "The box works.", 200, nil, health{}, a.healthz, false},
 		{"GET", "/readyz", everybody, "The box takes lessons.", 200, nil, health{}, a.readyz, false},
 		{"GET", "/api/v1/openapi.json", everybody, "This description.", 200, nil, nil, a.describe, false},
@@ -102,5 +103,5 @@ func (a *API) routes() []route {
 		{"DELETE", "/api/v1/invitations/{id}", admins, "Withdraw an invitation.", 204, nil, nil, a.withdraw, false},
 		{"POST", "/api/v1/join", everybody, "A box with an invitation code joins this one (package signaling/join has the bytes).", 200, join.Envelope{}, join.Envelope{}, a.accept, false},
 		{"POST", "/api/v1/parent", admins | these(auth.Classroom), "Join this box to a parent. The screen beside the box may, while nobody ever signed in.", 200, newParent{}, parent{}, a.joinParent, false},
-	}
+	}, a.deviceRoutes())
 }
