@@ -54,7 +54,7 @@ func (e *ErasedRange) hits(t Track, at time.Duration) bool {
 // rewrite puts a segment without some of its packets in the place of the former one: new id, therefore new keys and nonces.
 func (r *Reader) rewrite(p *part, e ErasedRange) error {
 	h := p.header
-	s, err := begin(beside{}, r.keys, r.dir, p.idx.Info, h, 0)
+	s, err := begin(beside{}, r.keys, r.dir, p.idx.Info, h, 0, p.idx.Before)
 	if err != nil {
 		return err
 	}

@@ -231,6 +231,9 @@ func TestWallClockThatJumps(t *testing.T) {
 
 func TestRollingJournalForgets(t *testing.T) {
 	b := newBench(t, 0)
+	if err := b.w.SetInfo(journal.Info{Mode: journal.ModeBuffer}); err != nil {
+		t.Fatal(err)
+	}
 	for range 20 * 240 { // 20 minutes
 		if err := b.quarter(); err != nil {
 			t.Fatal(err)

@@ -87,12 +87,12 @@ func (h *header) decode(b []byte) error {
 	if len(b) < headerSize || !bytes.Equal(b[:7], magic[:7]) {
 		return fmt.Errorf("not a segment: %w", ErrDamaged)
 	}
+	le := binary.LittleEndian
+	if crc32.Checksum(b[:124], castagnoli) != le.Uint32(b[124:]) { // of every version
+		return fmt.Errorf("segment header: %w", ErrDamaged)
+	}
 	if b[7] != magic[7] {
 		return fmt.Errorf("segment of version %d: %w", b[7], ErrNewer)
-	}
-	le := binary.LittleEndian
-	if crc32.Checksum(b[:124], castagnoli) != le.Uint32(b[124:]) {
-		return fmt.Errorf("segment header: %w", ErrDamaged)
 	}
 	copy(h.id[:], b[8:])
 	h.number = le.Uint32(b[24:])
@@ -198,8 +198,9 @@ type index struct {
 	Tracks []trackIndex  `json:"tracks"`
 	Events []Event       `json:"events,omitempty"`
 	Erased []ErasedRange `json:"erased,omitempty"`
-	Offset []int64       `json:"offset"` // of each batch,
-	At     []int64       `json:"at"`     // and its first journal time in ns
+	Offset []int64       `json:"offset"`           // of each batch,
+	At     []int64       `json:"at"`               // and its first journal time in ns
+	Before int64         `json:"before,omitempty"` // promised bytes of the segment before
 }
 
 // trackIndex is what a segment holds of a track.

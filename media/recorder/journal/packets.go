@@ -42,7 +42,12 @@ func (r *Reader) walk(p *part, from, to time.Duration, want func(Track) bool, f 
 	if err != nil {
 		return err
 	}
-	h, err := readHeader(file, st.Size())
+	in := &careful{r: file}
+	h, err := readHeader(in, p.number, st.Size())
+	if errors.Is(err, ErrDamaged) { // since it was looked at
+		r.damaged(p.header.id, span{p.idx.First, p.idx.Last})
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("segment %d: %w", p.number, err)
 	}
@@ -61,19 +66,23 @@ func (r *Reader) walk(p *part, from, to time.Duration, want func(Track) bool, f 
 			return errStale
 		}
 	}
-	w := walker{r: r, p: p, want: want, f: f, from: from, to: to}
-	w.s = scanner{r: file, id: h.id, size: p.end, off: p.seek(from)}
+	off, whole := p.seek(from)
+	w := walker{r: r, p: p, want: want, f: f, from: from, to: to, whole: whole}
+	w.s = scanner{r: in, id: h.id, size: min(p.end, st.Size()), off: off}
+	if w.s.size < p.end { // it was cut since
+		w.cut = true
+	}
 	return w.run()
 }
 
-// seek is an offset before which nothing arrived at or after t.
-func (p *part) seek(t time.Duration) int64 {
+// seek is an offset before which nothing arrived at or after t, and when what stands there arrived.
+func (p *part) seek(t time.Duration) (off int64, at time.Duration) {
 	i := sort.Search(len(p.idx.At), func(i int) bool { return p.idx.At[i] > int64(t) })
 	// Records of one batch may have its first one's time in the batch before, so one batch earlier is asked for.
 	if i -= 2; i < 0 {
-		return headerSize
+		return headerSize, p.idx.First
 	}
-	return p.idx.Offset[i]
+	return p.idx.Offset[i], time.Duration(p.idx.At[i])
 }
 
 // walker hands the packets of one segment on.
@@ -86,6 +95,10 @@ type walker struct {
 	from, to time.Duration
 	tracks   map[uint16]*walked
 	buf      []byte
+
+	whole time.Duration // arrival of the last record that could be read
+	bad   bool          // what came after it could not
+	cut   bool          // the file ends too early
 }
 
 // walked is a track in one walk: nil sealer when it is not wanted or cannot be read.
@@ -107,8 +120,16 @@ func (w *walker) run() error {
 	for {
 		off, err := w.s.next(&rec)
 		if errors.Is(err, errRecord) {
-			more, err := w.s.resync(off + 1)
-			if err != nil || !more {
+			more := false
+			if off < w.s.size || w.cut {
+				w.bad = true
+				more, err = w.s.resync(off + 1)
+			}
+			if !more {
+				w.good(w.p.idx.Last)
+				if errors.Is(err, errRecord) {
+					err = nil
+				}
 				return err
 			}
 			continue
@@ -116,20 +137,43 @@ func (w *walker) run() error {
 		if err != nil {
 			return err
 		}
-		if rec.arrival >= w.to && rec.kind == kindPacket {
-			return nil // arrival never goes back
+		if rec.kind == kindPacket {
+			if rec.arrival >= w.to {
+				w.good(rec.arrival)
+				return nil // arrival never goes back
+			}
+			if t := w.walked(rec.track); rec.arrival >= w.from && t != nil && t.sealer != nil {
+				if err := w.packet(t, &rec, off); err != nil {
+					return err
+				}
+				continue
+			}
 		}
-		if rec.kind != kindPacket || rec.arrival < w.from {
-			continue
-		}
-		t := w.tracks[rec.track]
-		if t == nil || t.sealer == nil {
-			continue
-		}
-		if err := w.packet(t, &rec, off); err != nil {
-			return err
-		}
+		w.good(rec.arrival)
 	}
+}
+
+// good notes that a record is whole, and what was not before it.
+func (w *walker) good(at time.Duration) {
+	if w.bad {
+		w.bad = false
+		w.r.damaged(w.p.header.id, span{w.whole, at})
+	}
+	w.whole = at
+}
+
+// walked is a track in this walk. One that its segment does not name (the record is damaged) may be named by another.
+func (w *walker) walked(id uint16) *walked {
+	t, known := w.tracks[id]
+	if !known {
+		if other, ok := w.r.now().track(id); ok {
+			if a, err := w.sealer(other); err == nil {
+				t = &walked{other, a}
+			}
+		}
+		w.tracks[id] = t
+	}
+	return t
 }
 
 func (w *walker) sealer(t Track) (cipher.AEAD, error) {
@@ -148,14 +192,12 @@ func (w *walker) sealer(t Track) (cipher.AEAD, error) {
 
 func (w *walker) packet(t *walked, rec *record, off int64) error {
 	body, err := w.s.body(rec, off)
-	if errors.Is(err, errRecord) {
-		return nil // the header is whole, so the next record is where it says
+	if errors.Is(err, errRecord) || err == nil && len(body) < tagSize {
+		w.bad = true // its header is whole, so the next record is where it says
+		return nil
 	}
 	if err != nil {
 		return err
-	}
-	if len(body) < tagSize {
-		return nil
 	}
 	w.buf = append(w.buf[:0], body...)
 	head, err := w.s.head(off)
@@ -164,8 +206,10 @@ func (w *walker) packet(t *walked, rec *record, off int64) error {
 	}
 	n := nonce(off)
 	payload, err := t.sealer.Open(w.buf[:0], n[:], w.buf, head[:])
-	if err != nil {
-		return nil // not what was written
+	if err != nil { // not what was written
+		w.bad = true
+		return nil
 	}
+	w.good(rec.arrival)
 	return w.f(t.track, packetOf(rec, payload))
 }

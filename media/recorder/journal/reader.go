@@ -23,8 +23,9 @@ type Reader struct {
 	lesson string
 	owner  bool // the writer itself reads: everything whole counts
 
-	mu   sync.Mutex
-	view *view
+	mu     sync.Mutex
+	view   *view
+	rotten map[segmentID][]span // what walks could not read
 }
 
 // view is what one Refresh saw. It is not changed later.
@@ -37,6 +38,7 @@ type view struct {
 	events []Event
 	erased []ErasedRange
 	bytes  int64
+	unread map[uint32]bool // numbers of segments that say nothing
 }
 
 // part is one segment as seen.
@@ -48,6 +50,10 @@ type part struct {
 	end    int64 // behind the last record that counts
 	size   int64 // of the file
 	sealed bool
+	clean  bool // not sealed: it ends with a batch
+	failed bool // the disk did not give all of it
+
+	orphans map[uint16]Count // packets whose track was not named
 }
 
 // Open opens the journal in dir for reading, damaged or not. ErrErased when its keys were erased, ErrNoKey when they are elsewhere.
@@ -80,7 +86,7 @@ func (r *Reader) Refresh() error {
 	if err != nil {
 		return err
 	}
-	v := &view{live: live, counts: map[uint16]Count{}}
+	v := &view{live: live, counts: map[uint16]Count{}, unread: map[uint32]bool{}}
 	var bad error
 	for i, n := range numbers {
 		p, err := r.part(n, key, live && i == len(numbers)-1)
@@ -89,6 +95,7 @@ func (r *Reader) Refresh() error {
 			continue
 		case err != nil:
 			bad = err // one segment that says nothing is a hole, not the end of the recording
+			v.unread[n] = true
 			continue
 		}
 		v.parts = append(v.parts, p)
@@ -117,7 +124,8 @@ func (r *Reader) part(number uint32, key []byte, live bool) (*part, error) {
 		return nil, err
 	}
 	p := &part{number: number, path: path, size: st.Size()}
-	if p.header, err = readHeader(f, p.size); err != nil {
+	in := &careful{r: f}
+	if p.header, err = readHeader(in, number, p.size); err != nil {
 		return nil, fmt.Errorf("segment %d: %w", number, err)
 	}
 	var old *part
@@ -126,36 +134,19 @@ func (r *Reader) part(number uint32, key []byte, live bool) (*part, error) {
 			old = r.view.parts[i]
 		}
 	}
-	if old != nil && old.header.id == p.header.id && old.sealed {
+	if old != nil && old.header.id == p.header.id && old.sealed && old.size == p.size {
 		return old, nil
 	}
-	if p.readIndex(f, key) {
+	if p.readIndex(in, key) {
 		return p, nil
 	}
-	return p, p.scan(f, key, live)
-}
-
-// readHeader reads a segment's header, or the copy at its end.
-func readHeader(f *os.File, size int64) (h header, err error) {
-	head := make([]byte, headerSize)
-	if _, err = f.ReadAt(head, 0); errors.Is(err, io.EOF) {
-		err = fmt.Errorf("%d bytes are no segment: %w", size, ErrDamaged)
-	}
-	if err == nil {
-		err = h.decode(head)
-	}
-	if err == nil || errors.Is(err, ErrNewer) || size < headerSize+trailerSize {
-		return h, err
-	}
-	tail := make([]byte, trailerSize)
-	if _, e := f.ReadAt(tail, size-trailerSize); e != nil || string(tail[trailerSize-8:]) != trailer {
-		return h, err
-	}
-	return h, h.decode(tail)
+	err = p.scan(in, key, live)
+	p.failed = in.failed
+	return p, err
 }
 
 // readIndex takes what the segment's own index says; false where there is none.
-func (p *part) readIndex(f *os.File, key []byte) bool {
+func (p *part) readIndex(f io.ReaderAt, key []byte) bool {
 	var tail [trailerSize]byte
 	if p.size < headerSize+recordSize+trailerSize {
 		return false
@@ -164,9 +155,11 @@ func (p *part) readIndex(f *os.File, key []byte) bool {
 		return false
 	}
 	off := int64(binary.LittleEndian.Uint64(tail[headerSize:]))
-	if off < headerSize || off > p.size-trailerSize-recordSize {
-		return false
-	}
+	return off >= headerSize && off <= p.size-trailerSize-recordSize && p.indexAt(f, key, off)
+}
+
+// indexAt takes what the index record at off says, if it is whole.
+func (p *part) indexAt(f io.ReaderAt, key []byte, off int64) bool {
 	var r record
 	head := make([]byte, recordSize)
 	if _, err := f.ReadAt(head, off); err != nil || r.decode(head, &p.header.id, off) != nil || r.kind != kindIndex {
@@ -187,15 +180,16 @@ func (p *part) readIndex(f *os.File, key []byte) bool {
 		return false
 	}
 	body, err = a.Open(nil, body[:nonceSize], body[nonceSize:], head[:40])
-	if err != nil || json.Unmarshal(body, &p.idx) != nil || len(p.idx.Offset) != len(p.idx.At) {
+	var idx index
+	if err != nil || json.Unmarshal(body, &idx) != nil || len(idx.Offset) != len(idx.At) {
 		return false
 	}
-	p.end, p.sealed = off, true
+	p.idx, p.end, p.sealed = idx, off, true
 	return true
 }
 
 // scan reads the segment from end to end. Of a live one it counts only what a later batch proves to be synced.
-func (p *part) scan(f *os.File, key []byte, live bool) error {
+func (p *part) scan(f io.ReaderAt, key []byte, live bool) error {
 	a, err := sealer(key, labelSegment, &p.header.id)
 	if err != nil {
 		return err
@@ -223,6 +217,7 @@ func (p *part) scan(f *os.File, key []byte, live bool) error {
 			return err
 		}
 		if r.kind == kindIndex { // its trailer is broken; nothing follows it
+			c.indexed = p.indexAt(f, key, off)
 			break
 		}
 		body, err := c.s.body(&r, off)
@@ -247,8 +242,11 @@ type collector struct {
 	sum    counts
 	tracks map[uint16]Track
 
-	first bool // no sync record was seen yet
-	hole  bool // records are missing since the last one taken
+	first   bool          // no sync record was seen yet
+	hole    bool          // records are missing since the last one taken
+	holes   []span        // where some are
+	indexed bool          // the index was found whole
+	seen    time.Duration // arrival of the last record taken
 
 	batch  bool // a batch is open
 	marked mark // behind the last sync, and
@@ -266,7 +264,7 @@ func (c *collector) take(r *record, off int64, body []byte) {
 	p := c.p
 	if c.hole {
 		c.hole = false
-		p.idx.Events = append(p.idx.Events, gapEvent(p.idx.Last, max(r.arrival, p.idx.Last), CauseDamaged, nil))
+		c.holes = addSpan(c.holes, span{p.idx.Last, max(r.arrival, p.idx.Last)})
 	}
 	if !c.batch && r.kind != kindSync {
 		c.batch = true
@@ -276,10 +274,13 @@ func (c *collector) take(r *record, off int64, body []byte) {
 		}
 	}
 	p.idx.Last = max(p.idx.Last, r.arrival)
+	c.seen = p.idx.Last
 	switch r.kind {
 	case kindPacket:
 		if t, ok := c.tracks[r.track]; ok {
 			c.sum.track(t).add(r.seq, r.arrival, r.length-tagSize)
+		} else {
+			c.orphan(r)
 		}
 	case kindTrack:
 		var t Track
@@ -308,6 +309,9 @@ func (c *collector) take(r *record, off int64, body []byte) {
 		if len(body) >= 16 {
 			p.idx.Wall = int64(binary.LittleEndian.Uint64(body))
 			p.idx.Up = time.Duration(binary.LittleEndian.Uint64(body[8:]))
+			if c.first && len(body) >= 24 {
+				p.idx.Before = int64(binary.LittleEndian.Uint64(body[16:]))
+			}
 		}
 	}
 	p.end = c.s.off
@@ -319,6 +323,16 @@ func (c *collector) take(r *record, off int64, body []byte) {
 			c.first, c.proven = false, c.marked // it was renamed to its place after the first sync
 		}
 	}
+}
+
+// orphan counts a packet of a track that nothing here names.
+func (c *collector) orphan(r *record) {
+	if c.p.orphans == nil {
+		c.p.orphans = map[uint16]Count{}
+	}
+	n := c.p.orphans[r.track]
+	n.add(r.seq, r.arrival, r.length-tagSize)
+	c.p.orphans[r.track] = n
 }
 
 func (c *collector) here() mark {
@@ -346,9 +360,23 @@ func (c *collector) open(r *record, off int64, body []byte, v any) bool {
 
 func (c *collector) finish(live bool) {
 	p := c.p
-	if live {
+	switch {
+	case c.indexed:
+		p.orphans = nil
+		if c.hole {
+			c.holes = addSpan(c.holes, span{c.seen, p.idx.Last})
+		}
+	case live:
 		m := c.proven
-		p.end, p.idx, c.sum = max(m.end, headerSize), m.idx, m.sum
+		p.end, p.idx, c.sum, p.orphans = max(m.end, headerSize), m.idx, m.sum, nil
+		p.idx.Tracks = c.sum.list()
+	default:
+		p.clean = p.end == p.size && !c.batch
+		p.idx.Tracks = c.sum.list()
 	}
-	p.idx.Tracks = c.sum.list()
+	for _, s := range c.holes {
+		if s.from <= p.idx.Last {
+			p.idx.Events = append(p.idx.Events, gapEvent(s.from, min(s.to, p.idx.Last), CauseDamaged, nil))
+		}
+	}
 }

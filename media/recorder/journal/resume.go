@@ -54,16 +54,22 @@ func (w *Writer) recover() error {
 	v := r.now()
 	newest := v.parts[len(v.parts)-1]
 	for _, p := range v.parts { // the last one, and those whose index had not reached the disk
-		if p.sealed {
+		if p.sealed || p.failed { // of what the disk did not give nothing is cut off
 			continue
 		}
 		if err := p.seal(w.keys, filepath.Base(w.dir)); err != nil {
 			return err
 		}
 	}
-	w.info, w.zero, w.number = v.info, v.parts[0].header.zero, numbers[len(numbers)-1]
+	w.info, w.zero, w.number = v.info, r.Start().UnixNano(), numbers[len(numbers)-1]
+	if newest.number == w.number {
+		w.promised = newest.end
+	}
 	for _, p := range v.parts {
 		w.lastID = max(w.lastID, p.header.tracks)
+		for id := range p.orphans {
+			w.lastID = max(w.lastID, id)
+		}
 		w.past = append(w.past, sealed{p.number, p.idx.Last})
 	}
 	for _, t := range v.tracks {

@@ -55,7 +55,8 @@ type segment struct {
 
 // begin makes a segment with its header and first info. The first flush puts them on the disk, with whatever was added, and the file at its
 // place: a rotation then waits for the disk twice, not three times.
-func begin(disk Disk, keys Keys, dir string, info Info, h header, room int64) (*segment, error) {
+// before is how many bytes of the segment before it are promised, 0: not known.
+func begin(disk Disk, keys Keys, dir string, info Info, h header, room, before int64) (*segment, error) {
 	if _, err := rand.Read(h.id[:]); err != nil {
 		return nil, err
 	}
@@ -73,6 +74,7 @@ func begin(disk Disk, keys Keys, dir string, info Info, h header, room int64) (*
 	if err := s.addJSON(kindInfo, h.start, info, 0); err != nil {
 		return nil, err
 	}
+	s.idx.Before = before
 	s.addSync(h.start, h.wall, h.up)
 	at := s.half
 	if runtime.GOOS == "windows" && disk == Disk(system{}) { // which renames no open file
@@ -174,6 +176,9 @@ func (s *segment) addSync(at time.Duration, wall int64, up time.Duration) {
 	body := make([]byte, 16, blockSize+16)
 	binary.LittleEndian.PutUint64(body, uint64(wall))
 	binary.LittleEndian.PutUint64(body[8:], uint64(up))
+	if s.size == 0 && s.idx.Before > 0 {
+		body = binary.LittleEndian.AppendUint64(body, uint64(s.idx.Before))
+	}
 	if len(s.out) >= padFrom {
 		if over := (s.at() + recordSize + 16) % blockSize; over != 0 {
 			body = append(body, make([]byte, blockSize-over)...)

@@ -166,6 +166,7 @@ func (w *Writer) giveUp() {
 		w.number-- // it never was
 	} else {
 		w.past = append(w.past, sealed{w.seg.header.number, w.seg.idx.Last})
+		w.promised = w.seg.kept
 	}
 	w.seg = nil
 	w.size = 0 // room is perhaps what is missing
@@ -180,6 +181,7 @@ func (w *Writer) rotate(wait bool) error {
 		return err
 	}
 	w.stats.Bytes += s.size - s.kept
+	w.promised = s.kept
 	w.past = append(w.past, sealed{s.header.number, s.idx.Last})
 	w.size, w.seg = s.size, nil
 	return nil

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -17,10 +16,8 @@ func (v *view) sum(lesson string, keys Keys) {
 		if p.idx.Info.Lesson != "" {
 			v.info = p.idx.Info
 		}
-		if i > 0 && p.number != v.parts[i-1].number+1 {
-			before := v.parts[i-1]
-			v.events = append(v.events, gapEvent(before.idx.Last, max(p.header.start, before.idx.Last), CauseMissing,
-				map[string]string{"segments": strconv.Itoa(int(p.number - before.number - 1))}))
+		if i > 0 {
+			v.between(v.parts[i-1], p)
 		}
 		v.events = append(v.events, p.idx.Events...)
 		for _, t := range p.idx.Tracks {
@@ -39,16 +36,34 @@ func (v *view) sum(lesson string, keys Keys) {
 			}
 		}
 	}
+	if v.parts[0].number > 1 && v.info.Mode == ModeKeep && v.parts[0].header.start > 0 { // one that rolls lets its beginning go
+		v.between(nil, v.parts[0])
+	}
+	v.orphans()
+	v.keyless(lesson, keys)
 	slices.SortStableFunc(v.events, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
+}
+
+// keyless names the sources that cannot be read: erased ones, and those whose key is lost.
+func (v *view) keyless(lesson string, keys Keys) {
 	gone := map[keyName]bool{}
 	for _, t := range v.tracks {
 		name := keyName{t.Origin, t.Source}
 		if gone[name] {
 			continue
 		}
-		if _, err := keys.Open(lesson, t.Origin, t.Source); errors.Is(err, ErrErased) {
-			gone[name] = true
+		gone[name] = true
+		switch _, err := keys.Open(lesson, t.Origin, t.Source); {
+		case errors.Is(err, ErrErased):
 			v.erased = append(v.erased, ErasedRange{Origin: t.Origin, Source: t.Source})
+		case errors.Is(err, ErrNoKey):
+			var c Count
+			for _, o := range v.tracks {
+				if o.Origin == t.Origin && o.Source == t.Source {
+					c.merge(v.counts[o.ID])
+				}
+			}
+			v.events = append(v.events, gapEvent(c.First, c.Last, CauseDamaged, map[string]string{"origin": t.Origin, "source": t.Source}))
 		}
 	}
 }
@@ -69,7 +84,8 @@ func (r *Reader) Tracks() []Track { return slices.Clone(r.now().tracks) }
 func (r *Reader) Count(id uint16) Count { return r.now().counts[id] }
 
 // Events are all events in order of their time, the reader's own gaps among them.
-func (r *Reader) Events() []Event { return slices.Clone(r.now().events) }
+// What is damaged is found out by whoever reads it: after a walk by Packets there may be more.
+func (r *Reader) Events() []Event { return r.withRot(r.now()) }
 
 // Erased is what was taken out on purpose.
 func (r *Reader) Erased() []ErasedRange { return slices.Clone(r.now().erased) }
@@ -81,7 +97,15 @@ func (r *Reader) Live() bool { return r.now().live }
 func (r *Reader) Bytes() int64 { return r.now().bytes }
 
 // Start is the wall time at journal time 0, as the clock was when the journal was made.
-func (r *Reader) Start() time.Time { return time.Unix(0, r.now().parts[0].header.zero) }
+func (r *Reader) Start() time.Time {
+	v := r.now()
+	for _, p := range v.parts {
+		if p.header.zero != 0 { // else its header is damaged
+			return time.Unix(0, p.header.zero)
+		}
+	}
+	return v.info.Created
+}
 
 // First is the journal time of the oldest segment: above 0 where older ones were let go.
 func (r *Reader) First() time.Duration { return r.now().parts[0].idx.First }

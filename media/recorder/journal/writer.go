@@ -30,6 +30,8 @@ type Writer struct {
 	past   []sealed    // segments before seg, the oldest first
 	size   int64       // of the segment before, a guess for the next
 
+	promised int64 // bytes of the segment before
+
 	tracks []Track
 	byName map[Track]uint16 // by all but the id
 	lastID uint16
@@ -178,7 +180,7 @@ func (w *Writer) begin(start time.Duration) (*segment, error) {
 		number: w.number + 1, tracks: w.lastID, start: start, zero: w.zero,
 		wall: w.o.Wall().UnixNano(), boot: w.boot, up: w.up(),
 	}
-	s, err := begin(w.o.Disk, w.keys, w.dir, w.info, h, w.size)
+	s, err := begin(w.o.Disk, w.keys, w.dir, w.info, h, w.size, w.promised)
 	if err != nil {
 		return nil, err
 	}
