@@ -145,8 +145,6 @@
  * @property {Source} source
  * @property {EncodeLayer[]} layers
  * @property {number} keyframeEvery
- * @property {boolean} [voiceLow] not asked for yet, like still
- * @property {boolean} [still]
  */
 
 /** @typedef {{type: "level", rooms: Record<string, number>}} Level */

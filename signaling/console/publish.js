@@ -2,6 +2,7 @@
 
 import { ProtocolError } from "./protocol.js";
 import { askCaptureTime, ordered, tuned } from "./sdp.js";
+import { thin } from "./stats.js";
 
 /** @typedef {import("./messages.js").Source} Source */
 /** @typedef {import("./messages.js").Encode} Encode */
@@ -238,6 +239,11 @@ export class Publisher {
 			// a sender that is being replaced: the next negotiation asks again
 		}
 		void this.report(e.source);
+	}
+
+	/** Whether this school's link is too slow for what is sent. */
+	async thin() {
+		return thin([...((await this.pc?.getStats())?.values() ?? [])]);
 	}
 
 	/** @param {Source} source */

@@ -5,6 +5,7 @@
 /** @typedef {{key: string, values: Record<string, number>}} Seen */
 
 const since1900 = 2208988800000; // ms from there to 1970, RFC 5905 §6
+const enough = 1_000_000; // bit/s that a voice, a board that can be read and a small picture need
 const longest = 60000; // ms: a longer delay is a clock that is wrong
 const fields = ["packetsReceived", "framesDecoded", "freezeCount", "totalFreezesDuration", "totalSamplesReceived", "concealedSamples", "silentConcealedSamples"];
 
@@ -104,4 +105,13 @@ export class Counter {
 			...(this.delayMs > 0 ? { delayMs: this.delayMs } : {}),
 		};
 	}
+}
+
+/**
+ * Whether the way to the box carries less than a lesson needs, and what is sent has become less for it.
+ * @param {any[]} report of getStats
+ */
+export function thin(report) {
+	const path = report.find((s) => s.type === "candidate-pair" && s.nominated);
+	return (path?.availableOutgoingBitrate ?? enough) < enough && report.some((s) => s.type === "outbound-rtp" && s.qualityLimitationReason === "bandwidth");
 }

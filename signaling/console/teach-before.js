@@ -47,14 +47,15 @@ export class Before {
 	 * @param {Lesson} l
 	 * @param {number} now by the box's clock
 	 * @param {boolean} keeps this box can record
+	 * @param {boolean} fresh the lesson is as it was told lately
 	 */
-	draw(l, now, keeps) {
+	draw(l, now, keeps, fresh) {
 		const times = l.start ? `${clock(l.start)}${l.end ? `–${clock(l.end)}` : ""}` : "";
 		write(by("about"), [l.title, times, members(l).map((r) => r.name).join(" ")].filter((s) => s !== "").join(" · "));
 		this.devices();
 		const offered = keeps ? open(l) : /** @type {Choice[]} */ (["off"]);
 		this.fill("record", offered.map((c) => ({ value: c, text: say(this.words, `teach.record.${c}`) })), chosen(l));
-		this.people(l, now);
+		this.people(l, now, fresh);
 		refill(by("missing"), this.missing(l).join("|"), () => this.missing(l).map((text) => el("li", {}, markOf("▲"), text)));
 		input("music").checked = this.studio.music;
 		input("with-pupils").checked = this.studio.choices.withPupils;
@@ -101,9 +102,9 @@ export class Before {
 		}
 	}
 
-	/** @param {Lesson} l @param {number} now */
-	people(l, now) {
-		const rooms = tiles(l, now).map((t) => ({ name: t.name, word: t.words[0] }));
+	/** @param {Lesson} l @param {number} now @param {boolean} fresh */
+	people(l, now, fresh) {
+		const rooms = tiles(l, now, {}, fresh).map((t) => ({ name: t.name, word: t.words[0] }));
 		const said = rooms.map((r) => `${r.name} ${r.word.key} ${r.word.values.for ?? ""}`);
 		refill(by("people"), said.join("|"), () =>
 			rooms.map((r) => el("li", { class: r.word.look }, el("b", {}, r.name), markOf(r.word.mark), say(this.words, `teach.before.${r.word.key}`, { ...r.word.values, for: span(this.words, String(r.word.values.for ?? "")) }))),

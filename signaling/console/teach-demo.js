@@ -41,9 +41,12 @@ const states = {
 	two: { lesson: { floor: [0, 1] } },
 	quiet: { lesson: { floor: [0] }, rooms: [{ quiet: true }, ...mix.slice(1)] },
 	notes: { lesson: { notes: true } },
-	bell: { lesson: { state: "over" } },
-	"bell.last": { lesson: { state: "over", extended: 2 } },
-	away: { facts: { status: "connecting" }, page: (d) => (d.client.since -= 5000) },
+	sharing: { page: (d) => d.studio.board.replace(slide(d.words)) },
+	big: { page: (d) => d.enlarge("r0") },
+	bell: { lesson: { state: "over", end: -10000 } },
+	"bell.last": { lesson: { state: "over", end: -10000, extended: 2 } },
+	away: { page: (d) => away(d, 5000) },
+	unknown: { page: (d) => away(d, 8000) },
 	failed: { page: (d) => (d.failed = { key: "failed", until: Infinity }) },
 	norecord: { page: (d) => (d.failed = { key: "norecord", until: Infinity }) },
 	lead: { remote: true, lesson: { lead: { session: "x", room: "core", online: false, since: 0 } } },
@@ -60,7 +63,7 @@ const states = {
 	stopped: { page: (d) => (d.studio.board.stopped = true) },
 	monitor: { page: (d) => (d.studio.board.monitor = true) },
 	muted: { page: (d) => d.studio.mute(true), lesson: { muted: true } },
-	blocked: { page: (d) => (d.studio.camera.state = "blocked") },
+	blocked: { facts: { camera: "blocked" } },
 	end: { page: (d) => setTimeout(() => void d.end(), 500) },
 	menu: { page: (d) => /** @type {HTMLElement} */ (document.querySelector(d.lesson ? ".more" : "body")).click() },
 	layouts: { page: (d) => d.lesson && document.getElementById("layout")?.click() },
@@ -76,6 +79,29 @@ const states = {
 	less: { lesson: { record: "keep", scope: "+pupils", kept: true }, recording: { mode: "keep", scope: "+pupils", seconds: 751 }, page: () => document.getElementById("less")?.click() },
 	disk: { lesson: { record: "keep" }, recording: { mode: "off", scope: "teacher+board", fault: "disk-full", seconds: 300 } },
 };
+
+/** The box is not heard any more. @param {Desk} d @param {number} ms since when */
+function away(d, ms) {
+	const { client } = d;
+	client.status = "connecting";
+	client.since -= ms;
+	client.heard -= ms;
+	d.lessonAt -= ms;
+}
+
+/** A page of a text to share. @param {Words} words */
+function slide(words) {
+	const canvas = document.createElement("canvas");
+	[canvas.width, canvas.height] = [1280, 720];
+	const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+	const track = canvas.captureStream(5).getVideoTracks()[0];
+	pen.fillStyle = "#ffffff";
+	pen.fillRect(0, 0, 1280, 720);
+	pen.fillStyle = "#14181f";
+	pen.font = "64px sans-serif";
+	pen.fillText(say(words, "teach.demo.title"), 80, 140);
+	return track;
+}
 
 /** Where the number of campuses makes another page of it. */
 const more = ["before", "live", "two", "remote"].flatMap((name) => [1, 2, 3, 6, 7, 11].map((n) => `${name}+${n}`));
@@ -99,9 +125,9 @@ function lesson(s, n, words) {
 			camMissing: false, micMissing: false, level: 55, quiet: false, muted: false, phones: 1, step: "full", ...more,
 		};
 	});
-	const { notes, floor, muted, ...more } = s.lesson ?? {};
+	const { notes, floor, muted, end, ...more } = s.lesson ?? {};
 	return {
-		type: "lesson", id: "demo", epoch: 1, rev: 1, stale: false, title: say(words, "teach.demo.title"), mode: "same", state: "live", start: now - 13 * minute, end: now + 27 * minute,
+		type: "lesson", id: "demo", epoch: 1, rev: 1, stale: false, title: say(words, "teach.demo.title"), mode: "same", state: "live", start: now - 13 * minute, end: now + (typeof end === "number" ? end : 27 * minute),
 		startedAt: now - 751000, extended: 0, ownerBox: "core", record: "off", scope: "teacher+board", kept: false, layout: "lecture", music: false, mirror: false, closed: false,
 		lead: { session: "s", room: "core", online: true, since: now }, master: { room: "core", name: "core" },
 		sources: { board: true, teacher: true, pupils: false, voice: true, muted: muted === true }, rooms,

@@ -293,7 +293,7 @@ export class Desk {
 		if (this.wish.remote || this.client.status !== "open" || this.receiver.pc === null) {
 			return;
 		}
-		await this.receiver.measure();
+		await Promise.all([this.receiver.measure(), this.studio.measure()]);
 		await this.client.request("stats", this.receiver.counter.message(this.studio.muted ? 0 : this.studio.level)).catch(() => {});
 	}
 

@@ -32,6 +32,12 @@ export class Drawing {
 		this.waking = false;
 	}
 
+	/** Whether the box has said lately how the lesson is. @param {number} now */
+	fresh(now) {
+		const { client, lessonAt } = this.desk;
+		return now - Math.max(lessonAt, client.heard + client.offset) < fresh;
+	}
+
 	draw() {
 		const { desk } = this;
 		const phase = desk.phase();
@@ -45,12 +51,12 @@ export class Drawing {
 		by("opening").hidden = phase === "before" || phase === "in" || phase === "after";
 		const chosen = this.alert(phase, now);
 		desk.topbar.draw({
-			now, lesson: l, recording: desk.recording, remote: desk.wish.remote, connected: desk.client.status === "open", fresh: now - Math.max(desk.lessonAt, desk.client.heard + desk.client.offset) < fresh,
+			now, lesson: l, recording: desk.recording, remote: desk.wish.remote, connected: desk.client.status === "open", fresh: this.fresh(now),
 			camera: desk.studio.camera.state === "on", microphone: !desk.studio.muted, alert: chosen.alert, faded: chosen.faded,
 		});
 		this.keepAwake(phase === "in" && teaching(l));
 		if (phase === "before" && l) {
-			desk.before.draw(l, now, desk.recording !== undefined);
+			desk.before.draw(l, now, desk.recording !== undefined, this.fresh(now));
 			desk.before.meter(now);
 			this.screen("mirror", desk.studio.camera.track, "teach.preview.camera");
 			this.screen("slides", desk.studio.board.track, "teach.preview.board");
@@ -116,7 +122,7 @@ export class Drawing {
 	/** @param {Lesson} l @param {number} now */
 	lesson(l, now) {
 		const { desk } = this;
-		const all = tiles(l, now, desk.levels);
+		const all = tiles(l, now, desk.levels, this.fresh(now));
 		const rows = desk.wish.remote || innerWidth < narrow;
 		const lines = rows || (all.length > 6 && innerWidth < wide);
 		by("tiles").classList.toggle("lines", lines);

@@ -6,7 +6,6 @@ import { Publisher } from "./publish.js";
 import { Board } from "./teach-sharing.js";
 
 /** @typedef {import("./protocol.js").Client} Client */
-/** @typedef {import("./messages.js").Encode} Encode */
 
 /** @typedef {{camera: string, microphone: string, board: string, withPupils: boolean, pupils: string, music: boolean}} Choices */
 
@@ -40,8 +39,7 @@ export class Studio {
 		this.loudAt = 0;
 		this.clips = false;
 		this.noise = false;
-		/** this school's link: what the box has asked for lately @type {Map<string, Encode>} */
-		this.asked = new Map();
+		this.slow = false; // this school's link carries less than is needed
 		/** what is sent as the voice: a copy of a microphone's track that is switched off while muted @type {MediaStreamTrack | null} */
 		this.voice = null;
 		/** @type {MediaStreamTrack | null} */
@@ -51,7 +49,6 @@ export class Studio {
 		this.clean = new Device("audio", () => microphone({ deviceId: this.there("audioinput", this.choices.microphone) }), () => this.changed());
 		this.plain = new Device("audio", () => microphone({ music: true, deviceId: this.there("audioinput", this.choices.microphone) }), () => this.changed());
 		this.board = new Board(() => this.changed());
-		client.on("encode", (e) => this.asked.set(e.source, e));
 	}
 
 	/** Opens camera and microphone; nothing is sent yet. @param {string} who the choices are remembered for */
@@ -237,10 +234,9 @@ export class Studio {
 		return now - this.loudAt < 400;
 	}
 
-	/** Whether this school's link carries less than was wanted. */
-	get slow() {
-		const teacher = this.asked.get("teacher");
-		return this.sending && ((this.asked.get("voice")?.voiceLow ?? false) || (this.asked.get("board")?.still ?? false) || (teacher?.voiceLow ?? false));
+	/** Looks at this school's link; called once a second. */
+	async measure() {
+		this.slow = this.sending && (await this.publisher.thin());
 	}
 
 	/** The message devices. */

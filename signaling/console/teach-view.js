@@ -49,9 +49,10 @@ export function teaching(l) {
  * @param {Lesson} l
  * @param {number} now by the box's clock
  * @param {Record<string, number>} [levels] fresher than the lesson's
+ * @param {boolean} [fresh] whether the lesson is as it was told lately; else nobody knows how a room is
  * @returns {Tile[]}
  */
-export function tiles(l, now, levels = {}) {
+export function tiles(l, now, levels = {}, fresh = true) {
 	return members(l).map((r, i) => {
 		const held = l.floor.find((f) => f.room === r.room);
 		const removed = r.state === "removed";
@@ -59,7 +60,7 @@ export function tiles(l, now, levels = {}) {
 			room: r.room,
 			number: i + 1,
 			name: r.name,
-			words: words(l, r, now),
+			words: words(l, r, now, fresh && !l.stale),
 			floor: held !== undefined,
 			second: held?.second === true,
 			turn: r.hand ? (r.handOrder ?? 1) : 0,
@@ -85,9 +86,10 @@ const word = (key, mark, look, values = {}) => ({ key, mark, look, values });
  * @param {Lesson} l
  * @param {RoomState} r
  * @param {number} now
+ * @param {boolean} fresh
  * @returns {Word[]}
  */
-function words(l, r, now) {
+function words(l, r, now, fresh) {
 	switch (r.state) {
 		case "removed":
 			return [word("removed", "–", "plain")];
@@ -102,7 +104,9 @@ function words(l, r, now) {
 		all.push(r.quiet ? word("quiet", "▲", "warn") : word("speaking", "mic", "floor", { for: counted(now - held.since) }));
 	}
 	all.push(...hand(r), ...doings(r));
-	if (!teaching(l)) {
+	if (!fresh) {
+		all.push(word("unknown", "?", "plain"));
+	} else if (!teaching(l)) {
 		all.push(r.state === "ready" ? word("ready", "✓", "good") : word("here", "✓", "good"));
 	} else {
 		all.push(hearing(r, now));

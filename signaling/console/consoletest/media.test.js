@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ordered, tuned } from "../sdp.js";
-import { Counter } from "../stats.js";
+import { Counter, thin } from "../stats.js";
 
 test("the answer gets a rate to begin with, once a codec, and stereo only for music", () => {
 	const sdp = [
@@ -52,6 +52,18 @@ test("only what grows within one binding is counted", () => {
 	c.read(2, [slot({})], [sound(0, 48960)]);
 	assert.deepEqual([c.concealed, c.total], [100, 144000], "a new connection");
 	assert.equal(c.message(41.6).level, 42);
+});
+
+test("a link is thin when it carries too little and what is sent has shrunk", () => {
+	const path = (availableOutgoingBitrate, nominated = true) => ({ type: "candidate-pair", nominated, availableOutgoingBitrate });
+	const sent = (qualityLimitationReason) => ({ type: "outbound-rtp", qualityLimitationReason });
+	assert.equal(thin([]), false);
+	assert.equal(thin([path(400_000), sent("bandwidth")]), true);
+	assert.equal(thin([path(400_000), sent("none")]), false, "nothing more was wanted");
+	assert.equal(thin([path(400_000), sent("cpu")]), false);
+	assert.equal(thin([path(2_500_000), sent("bandwidth")]), false, "it is still rising");
+	assert.equal(thin([path(undefined), sent("bandwidth")]), false, "a browser that does not say");
+	assert.equal(thin([path(400_000, false), sent("bandwidth")]), false);
 });
 
 test("how old the newest picture is, where the clocks agree", () => {

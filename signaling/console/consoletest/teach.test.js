@@ -34,6 +34,8 @@ test("the words of a campus, the most important first", () => {
 	]) {
 		assert.deepEqual(words(room("a", more), lessonMore), want);
 	}
+	assert.deepEqual(words(room("a"), { stale: true }), ["? unknown"], "nobody knows what was not told lately");
+	assert.deepEqual(tiles(lesson([room("a", { hand: now, handOrder: 1 }), room("b", { state: "ready" })]), now, {}, false).map((t) => t.words.map((w) => w.key)), [["hand", "unknown"], ["unknown"]]);
 });
 
 test("a tap gives the floor or takes it back", () => {
