@@ -19,7 +19,7 @@ func TestRightsAsWritten(t *testing.T) {
 	}
 	_, text, _ := strings.Cut(string(data), "## 4. Requests")
 	text, _, _ = strings.Cut(text, "## 5.")
-	kind := regexp.MustCompile("`([a-z]+(?:\\.[a-z]+)?)`")
+	kind := regexp.MustCompile("`([a-z]+(?:[.-][a-z]+)?)`")
 	seen := map[string]bool{"hello": true, "bye": true} // in §2
 	for line := range strings.Lines(text) {
 		cells := strings.Split(line, "|")

@@ -103,6 +103,7 @@ var rules = map[string]rule{
 	"encoded":         {who: players, when: whenOpen, local: true},
 	"stats":           {who: players, when: whenOpen, local: true},
 	"devices":         {who: players, when: always, local: true},
+	"self-test":       {who: roles{auth.Classroom: may}, when: after, local: true},
 }
 
 // Check looks up whether a role may send a request to a lesson in a phase. Whether it leads, and what the request names, is looked at by

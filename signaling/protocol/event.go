@@ -76,7 +76,9 @@ type (
 	Encoding struct {
 		Source        string          `json:"source"`
 		Layers        []EncodingLayer `json:"layers"`
-		KeyframeEvery int             `json:"keyframeEvery"` // ms between those that the box asks for, by RTCP; 0: only when somebody needs one
+		KeyframeEvery int             `json:"keyframeEvery"`       // ms between those that the box asks for, by RTCP; 0: only when somebody needs one
+		MaxWidth      int             `json:"maxWidth,omitempty"`  // that the page's machine can encode; 0: no limit
+		MaxHeight     int             `json:"maxHeight,omitempty"` // with MaxWidth
 	}
 	// EncodingLayer is what is asked of one encoding.
 	EncodingLayer struct {

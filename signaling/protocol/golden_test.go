@@ -77,9 +77,13 @@ func exampleEvents() map[string]Event {
 		"event-bound.json": Bound{Slots: []Slot{{Slot: 0, MID: "0", Kind: "audio", Source: SourceVoice, Room: "core/录播室", Name: "实验小学 录播室"},
 			{Slot: 4, MID: "4", Kind: "video"}, {Slot: 5, MID: "5", Kind: "video", Source: SourcePupils, Room: "wuyang", Name: "邬阳小学", Reason: "thin"}}},
 		"event-encode.json": Encoding{Source: SourceTeacher, Layers: []EncodingLayer{{RID: "h", MaxBitrate: 1500000, Scale: 1, FPS: 30, Active: true}}, KeyframeEvery: 4000},
-		"event-level.json":  Level{Rooms: map[string]int{"wuyang": 44}},
-		"event-say.json":    Say{Code: SayPhraseSeen, Note: 1},
-		"event-bye.json":    Bye{Code: ByeTakenOver},
+		"event-encode-bounded.json": Encoding{Source: SourcePupils, Layers: []EncodingLayer{{RID: "q", Scale: 4, FPS: 15}, {RID: "h", MaxBitrate: 250000, Scale: 2, FPS: 25, Active: true}},
+			MaxWidth: 1280, MaxHeight: 720},
+		"event-level.json":          Level{Rooms: map[string]int{"wuyang": 44}},
+		"event-say.json":            Say{Code: SayPhraseSeen, Note: 1},
+		"event-bye.json":            Bye{Code: ByeTakenOver},
+		"event-self-test.json":      SelfTest{Test: 7, Do: []string{DoChirp, DoPicture}},
+		"event-self-test-stop.json": SelfTest{Test: 7, Do: []string{}},
 	}
 }
 
@@ -95,6 +99,8 @@ func exampleRequests() []Request {
 		MediaCandidate{PC: "up", Candidate: "candidate:1 1 udp 2130706431 127.0.0.1 8443 typ host", MID: "0"}, MediaRestart{PC: "down"},
 		Encoded{Source: SourceTeacher, Layers: []EncodedLayer{{RID: "h", Active: true, Width: 1280, Height: 720, FPS: 29.97, Bitrate: 1400000}}, Limited: "none"},
 		*exampleStats(), Devices{Cam: true, Mic: true},
+		SelfTested{Test: 7, Chirp: &Chirp{Microphone: DeviceOK, Plays: true, Heard: true, Level: -31, Noise: -58}, Clap: &Clap{Microphone: DeviceOK, Heard: true, Level: -9},
+			Picture: DeviceBlack, Shown: true, Stopped: StoppedLesson},
 	}
 }
 

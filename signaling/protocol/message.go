@@ -74,9 +74,9 @@ var (
 		of[FloorCall](), of[FloorRelease](), of[FloorDone](), of[HandRaise](), of[HandLower](),
 		of[RoomMute](), of[RoomRemove](), of[RoomAdmit](), of[RoomReady](), of[RoomCover](), of[RoomLayout](), of[RoomVolume](), of[SelfMute](),
 		of[NotePhrase](), of[NoteText](), of[NoteSeen](), of[Help](), of[Feedback](),
-		of[MediaUp](), of[MediaDown](), of[MediaCandidate](), of[MediaRestart](), of[Encoded](), of[Stats](), of[Devices](),
+		of[MediaUp](), of[MediaDown](), of[MediaCandidate](), of[MediaRestart](), of[Encoded](), of[Stats](), of[Devices](), of[SelfTested](),
 	)
-	events = table(of[State](), of[Room](), of[Bound](), of[Encoding](), of[Level](), of[Say](), of[Bye]())
+	events = table(of[State](), of[Room](), of[Bound](), of[Encoding](), of[Level](), of[Say](), of[Bye](), of[SelfTest]())
 	frames = table(
 		of[LessonPut](), of[LessonEnd](), of[LessonAsk](), of[LessonNone](), of[LessonSynced](), of[Below](),
 		of[Act](), of[Acted](), of[StateFrame](), of[Pulse](), of[Watch](), of[PresenceFrame](),

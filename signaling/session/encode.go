@@ -31,6 +31,42 @@ var ladders = map[string]map[int][]step{
 	},
 }
 
+// Capture bounds what a page is asked to encode; a field that is 0 bounds nothing.
+type Capture struct{ Width, Height, FPS, Layers int }
+
+// limits are what the page's machine can encode, where that is known: of the wall screen beside its box.
+func (s *Session) limits() Capture {
+	if s.srv.cfg.Capture == nil || !s.beside() {
+		return Capture{}
+	}
+	return s.srv.cfg.Capture()
+}
+
+// keep is which layers of those that a page offers may be made. The largest stay: the tile of a room that is called is large, and a layer
+// that is not made costs a thin link no more than one that does not fit.
+func (c Capture) keep(layers []track.Layer) []track.Layer {
+	if c.Layers == 0 || len(layers) <= c.Layers {
+		return layers
+	}
+	return layers[len(layers)-c.Layers:]
+}
+
+// bound makes an encoding one that the machine can make. dropped are the layers that it must not.
+func (c Capture) bound(e protocol.Encoding, dropped []track.Layer) protocol.Encoding {
+	e.MaxWidth, e.MaxHeight = c.Width, c.Height
+	var layers []protocol.EncodingLayer
+	for i, l := range dropped {
+		layers = append(layers, protocol.EncodingLayer{RID: string(l), Scale: float64(int(1) << (len(dropped) + len(e.Layers) - 1 - i)), FPS: 1})
+	}
+	e.Layers = append(layers, e.Layers...)
+	for i := range e.Layers {
+		if c.FPS > 0 {
+			e.Layers[i].FPS = min(e.Layers[i].FPS, c.FPS)
+		}
+	}
+	return e
+}
+
 // encoding is what a page is asked to make of a source: the layers that somebody wants. It is pure.
 func encoding(source string, layers []track.Layer, wants map[track.Layer]bool, open bool) protocol.Encoding {
 	e := protocol.Encoding{Source: source, Layers: []protocol.EncodingLayer{}}
@@ -75,8 +111,9 @@ func (s *Session) ask() {
 			continue
 		}
 		s.up.mu.Lock()
-		e := encoding(p.source, p.line.Layers, p.wants, p.open.Load())
+		e := encoding(p.source, p.made, p.wants, p.open.Load())
 		s.up.mu.Unlock()
+		e = s.limits().bound(e, p.line.Layers[:len(p.line.Layers)-len(p.made)])
 		e.KeyframeEvery = int(s.keyframes(p.source).Milliseconds())
 		if old, told := s.asks[p.source]; told && old.KeyframeEvery == e.KeyframeEvery && slices.Equal(old.Layers, e.Layers) {
 			continue

@@ -72,6 +72,7 @@ func (s *Session) overran(now time.Time) bool {
 
 // join enters a lesson when the hub lets us in.
 func (s *Session) join(id string) {
+	s.stopTest(s.test, ErrInLesson)
 	s.follow.joining = id
 	who := s.actor()
 	s.srv.aside(func(ctx context.Context) {

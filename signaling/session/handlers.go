@@ -35,6 +35,8 @@ func (s *Session) allowed(m protocol.Request) error {
 		return nil
 	case protocol.Devices, protocol.RoomVolume, protocol.RoomCover, protocol.Help:
 		return lesson.Check(s.actor(), m, protocol.Planned)
+	case protocol.SelfTested:
+		return lesson.Check(s.actor(), m, protocol.Ended)
 	}
 	return protocol.Errorf(protocol.WrongState, "no lesson is on in this room")
 }
@@ -77,6 +79,7 @@ var handlers = map[string]handler{
 	"encoded":         on(encoded),
 	"stats":           on(stats),
 	"devices":         on(devices),
+	"self-test":       on(selfTested),
 }
 
 // act is what the lesson's owner does: here, or over the uplink.

@@ -43,7 +43,7 @@ func (s *Server) hello(c *conn, r *http.Request, id int, h protocol.Hello) (*Ses
 		srv: s, id: "s-" + secret()[:12], page: h.Page, role: role, who: who,
 		room: roomID(campus, classroom), roomName: place.roomName(campus, classroom), campus: campus, classroom: classroom,
 		remote: h.Remote && h.Page == protocol.PageTeach, lan: onLAN(r), fixed: record != nil, placed: placed,
-		acts: make(chan job, maxWaiting), wake: make(chan struct{}, 1),
+		acts: make(chan job, maxWaiting), wake: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
 	one.log = s.log.With("session", one.id, "role", string(role), "room", one.room)
 	if old := s.resumed(h.Resume, one); old != nil {

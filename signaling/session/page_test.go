@@ -27,6 +27,7 @@ type page struct {
 	bound   protocol.Bound
 	asks    map[string]protocol.Encoding
 	said    []protocol.Say
+	tests   []protocol.SelfTest
 	bye     protocol.Code
 	closed  error
 	done    chan struct{}
@@ -93,6 +94,8 @@ func (p *page) read() {
 			p.asks[m.Source] = m
 		case protocol.Say:
 			p.said = append(p.said, m)
+		case protocol.SelfTest:
+			p.tests = append(p.tests, m)
 		case protocol.Bye:
 			p.bye = m.Code
 		}

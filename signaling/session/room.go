@@ -53,6 +53,10 @@ func (s *Server) seat(one *Session, take bool) error {
 		}
 		r.screen = one
 	}
+	if one.role == auth.Teacher && r.screen != nil && !one.remote {
+		screen := r.screen
+		screen.post(func() { screen.stopTest(screen.test, ErrInLesson) })
+	}
 	r.present[one] = struct{}{}
 	one.facts.attached = true
 	s.wg.Go(one.run) // ends with the session

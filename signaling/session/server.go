@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -84,7 +85,9 @@ type Config struct {
 	Help   func(lesson, room, code string)                         // calls the technician; nil: nobody
 	// Recording is what this box does with a lesson. nil: it has no recorder.
 	Recording func(lesson string) protocol.Recording
-	Log       *slog.Logger
+	// Capture is what this machine can encode at its own wall screen; nil: whatever a lesson wants.
+	Capture func() Capture
+	Log     *slog.Logger
 }
 
 // Server owns all sessions of a box. Its methods may be called from any goroutine.
@@ -97,7 +100,8 @@ type Server struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // connections and sessions
 
-	telling sync.Mutex // held while a room's presence is made and told
+	telling sync.Mutex   // held while a room's presence is made and told
+	tests   atomic.Int32 // self-tests so far
 
 	mu       sync.Mutex
 	closed   bool

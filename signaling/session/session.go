@@ -38,7 +38,8 @@ type Session struct {
 	fixed             bool // the page named its lesson; else it follows the room's
 	placed            bool // its room is the box's own, wherever that stands
 
-	acts chan job // worked off by one goroutine, in order
+	acts chan job      // worked off by one goroutine, in order
+	gone chan struct{} // closed when the loop has ended
 
 	mu   sync.Mutex
 	mail []func()
@@ -59,6 +60,7 @@ type Session struct {
 	follow  follower
 	asked   uint64 // Auth.Ends when who was last asked for
 	offers  bucket // of connections that cost
+	test    *selfTest
 	ended   bool
 
 	// Guarded by srv.mu: what others may know.
@@ -105,6 +107,7 @@ func (s *Session) post(f func()) {
 
 // run is the session's goroutine. It ends with the session, or with the server.
 func (s *Session) run() {
+	defer close(s.gone)
 	ctx, cancel := context.WithCancel(s.srv.ctx)
 	s.ctx = ctx
 	var working sync.WaitGroup
@@ -213,6 +216,7 @@ func (s *Session) attach(c *conn, id int, ok protocol.HelloOK) {
 	if s.conn != nil {
 		s.conn.close(websocket.CloseNormalClosure, "resumed elsewhere")
 	}
+	s.stopTest(s.test, ErrNoScreen)
 	s.conn, s.parked = c, time.Time{}
 	s.asks = map[string]protocol.Encoding{}
 	s.room0 = protocol.Room{}
@@ -235,6 +239,7 @@ func (s *Session) lost(c *conn) {
 		return
 	}
 	s.conn, s.parked = nil, time.Now()
+	s.stopTest(s.test, ErrNoScreen)
 	s.note(func(f *facts) { f.attached, f.lost = false, s.parked })
 }
 
@@ -251,6 +256,7 @@ func (s *Session) tick(now time.Time) {
 		return
 	}
 	s.step(now)
+	s.lookAtTest(now)
 	s.showRoom(now)
 	s.ask() // a recording may have begun
 }
@@ -281,6 +287,7 @@ func (s *Session) end(code protocol.Code) {
 		return
 	}
 	s.ended = true
+	s.stopTest(s.test, ErrNoScreen)
 	s.enter("")
 	if s.conn != nil {
 		if code != "" {
@@ -308,6 +315,9 @@ func (s *Session) enter(id string) {
 	}
 	if s.lesson != "" {
 		s.closeMedia()
+	}
+	if id != "" {
+		s.stopTest(s.test, ErrInLesson)
 	}
 	left := s.lesson
 	s.lesson, s.state = id, nil

@@ -36,6 +36,7 @@ type published struct {
 	u      *up
 	source string
 	line   rtc.Line
+	made   []track.Layer // of line.Layers, the last ones: what the page's machine can encode
 	src    *relay.Source
 	open   atomic.Bool // what comes may pass
 
@@ -179,7 +180,7 @@ func (s *Session) publish(tracks []protocol.Track) error {
 		if _, there := u.snapshot()[mid]; there {
 			continue
 		}
-		p := &published{u: u, source: source, line: lines[mid], layers: map[track.Layer]*rtc.Incoming{}, wants: map[track.Layer]bool{}}
+		p := &published{u: u, source: source, line: lines[mid], made: s.limits().keep(lines[mid].Layers), layers: map[track.Layer]*rtc.Incoming{}, wants: map[track.Layer]bool{}}
 		if !s.srv.claim(p.key(), s) {
 			return protocol.Errorf(protocol.Full, "another room of this box sends %s", source)
 		}
@@ -237,7 +238,7 @@ func (p *published) key() track.Key {
 // publish makes the source known to the relay, or begins it anew. Called with entering held, and not with u.mu: the relay asks back.
 func (p *published) publish() (err error) {
 	r := p.u.s.srv.cfg.Relay
-	p.src, err = r.Publish(relay.SourceInfo{Key: p.key(), Kind: p.line.Kind, Codec: p.line.Codec, Layers: p.line.Layers}, p)
+	p.src, err = r.Publish(relay.SourceInfo{Key: p.key(), Kind: p.line.Kind, Codec: p.line.Codec, Layers: p.made}, p)
 	return err
 }
 
@@ -253,8 +254,8 @@ func (u *up) track(in *rtc.Incoming) {
 		p.layers[in.RID] = in
 	}
 	u.mu.Unlock()
-	if p == nil {
-		in.SetSink((*packet.Buffer).Release) // an m-line that was given no source
+	if p == nil || !slices.Contains(p.made, in.RID) {
+		in.SetSink((*packet.Buffer).Release) // an m-line that was given no source, or a layer that is about to be turned off
 		return
 	}
 	if !again {
@@ -267,6 +268,9 @@ func (u *up) track(in *rtc.Incoming) {
 		return
 	}
 	for rid, each := range p.incoming() {
+		if !slices.Contains(p.made, rid) {
+			continue
+		}
 		each.SetSink(p.through(p.src.Up(rid).Push))
 	}
 }
