@@ -93,7 +93,7 @@ func (m *monkey) once() {
 	case 8:
 		x, y := m.at()
 		m.send("wheel", func(ctx context.Context) error {
-			_, err := chromedp.Call(ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: "mouseWheel", X: x, Y: y, DeltaX: float64(m.random.IntN(800) - 400), DeltaY: float64(m.random.IntN(2000) - 1000),
+			_, err := chromedp.Call(ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: "mouseWheel", X: x, Y: y, DeltaX: float64(m.random.IntN(800)) - 399.5, DeltaY: float64(m.random.IntN(2000)) - 999.5,
 				Modifiers: int64(m.random.IntN(3) * m.random.IntN(2))})
 			return err
 		})
