@@ -48,6 +48,8 @@ type Config struct {
 
 	// Join binds this box to a parent and starts the uplink; it gives the name the parent calls this box by.
 	Join func(ctx context.Context, url, code string, replace bool) (name string, err error)
+	// Pairer joins this box to a parent by comparing digits. Nil: not at the moment.
+	Pairer *join.Pairer
 	// Healthy and Ready say why the box is not; nil errors are good. Nil funcs are always good.
 	Healthy func(ctx context.Context) error
 	Ready   func() error

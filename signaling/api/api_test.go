@@ -64,7 +64,8 @@ func newBox(t testing.TB) *box {
 		Timetable: timetable.NewKeeper(timetable.Config{Store: s, Lessons: b.lessons, Log: discard}),
 		Online:    func(box string) bool { return box == b.identity.Identity.ID },
 		Log:       discard, Auth: b.auth, Store: s, Lessons: b.lessons, BoxID: boxID, Name: name, Version: "1.2.3",
-		Host: join.NewHost(join.Host{Store: s, Identity: b.identity.Identity, Name: name, URLs: func() []string { return nil }, Log: discard}),
+		Host:   join.NewHost(join.Host{Store: s, Identity: b.identity.Identity, Name: name, URLs: func() []string { return nil }, Log: discard}),
+		Pairer: join.NewPairer(join.PairerConfig{Store: s, Identity: b.identity.Identity, TLS: b.identity.Client, Name: name, Log: discard}),
 		Join: func(_ context.Context, url, code string, replace bool) (string, error) {
 			if url != "https://core" {
 				return "", join.ErrUnreachable
@@ -162,6 +163,21 @@ var permissions = map[string]string{
 	"POST /api/v1/session":                                     "everybody",
 	"DELETE /api/v1/session":                                   "everybody",
 	"POST /api/v1/join":                                        "everybody",
+	"POST /api/v1/pair":                                        "everybody", // these ask for the certificate of a box
+	"POST /api/v1/pair/{id}":                                   "everybody",
+	"GET /api/v1/pair/{id}":                                    "everybody",
+	"DELETE /api/v1/pair/{id}":                                 "everybody",
+	"GET /api/v1/below/rooms":                                  "everybody",
+	"PUT /api/v1/below/room":                                   "everybody",
+	"GET /api/v1/below/technician-key":                         "everybody",
+	"GET /api/v1/pairings":                                     "technician administrator operator",
+	"POST /api/v1/pairings/{id}":                               "technician administrator operator",
+	"POST /api/v1/device/pairing":                              "technician administrator operator", // a classroom on a fresh box: TestFreshScreenMayPair
+	"GET /api/v1/device/pairing":                               "technician administrator operator",
+	"POST /api/v1/device/pairing/{id}":                         "technician administrator operator",
+	"DELETE /api/v1/device/pairing":                            "technician administrator operator",
+	"POST /api/v1/technician-codes":                            "administrator operator",
+	"DELETE /api/v1/boxes/{id}":                                "administrator operator",
 	"GET /api/v1/session":                                      "publish watch teacher assistant classroom inspector technician administrator operator",
 	"GET /api/v1/lessons":                                      "publish watch teacher assistant classroom inspector technician administrator operator",
 	"GET /api/v1/lessons/{lesson}":                             "publish watch teacher assistant classroom inspector technician administrator operator",

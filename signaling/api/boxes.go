@@ -160,6 +160,7 @@ type newInvitation struct {
 	Campus    string `json:"campus"`
 	Classroom string `json:"classroom,omitempty"`
 	Name      string `json:"name,omitempty"`
+	Replaces  string `json:"replaces,omitempty"` // id of the box whose place and room the new one takes
 }
 
 // invitation is an open one; the code is told once, to who made it.

@@ -7,11 +7,12 @@ import (
 	"tongke/signaling/auth"
 )
 
-// signIn is either a person's name and password, or a lesson token.
+// signIn is a person's name and password, or a lesson token, or a code made for this box.
 type signIn struct {
 	User     string `json:"user,omitempty"`
 	Password string `json:"password,omitempty"`
 	Token    string `json:"token,omitempty"`
+	Code     string `json:"code,omitempty"`
 }
 
 func (a *API) signIn(w http.ResponseWriter, r request) error {
@@ -24,6 +25,9 @@ func (a *API) signIn(w http.ResponseWriter, r request) error {
 			return err
 		}
 		return done(w)
+	}
+	if in.Code != "" {
+		return a.signInByCode(w, r, in.Code)
 	}
 	s, err := a.cfg.Auth.SignIn(r.Context(), r.RemoteAddr, in.User, in.Password)
 	if err != nil {

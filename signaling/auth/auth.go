@@ -73,6 +73,8 @@ type Config struct {
 	BoxID string
 	// Place gives the campus and classroom the box stands in, for the loopback listener's classroom. It may change by joining.
 	Place func() (campus, classroom string)
+	// Clock is the time as others say it, and whether it is known to be right. Nil: the box's own clock is right.
+	Clock func() (now time.Time, right bool)
 }
 
 // Auth answers who asks. Its methods may be used from any goroutine.
@@ -84,6 +86,7 @@ type Auth struct {
 	passwords hasher
 	SignIns   *Throttle
 	phones    phones
+	codes     codes
 
 	mu sync.Mutex // one change of users at a time
 
@@ -103,7 +106,7 @@ func open(s *store.Store, cfg Config, h hasher) (*Auth, error) {
 	if len(cfg.BoxID) < 8 {
 		return nil, fmt.Errorf("box id %q is too short", cfg.BoxID)
 	}
-	a := &Auth{cfg: cfg, store: s, passwords: h, SignIns: NewThrottle(5, time.Minute, 15*time.Minute), phones: newPhones()}
+	a := &Auth{cfg: cfg, store: s, passwords: h, SignIns: NewThrottle(5, time.Minute, 15*time.Minute), phones: newPhones(), codes: newCodes()}
 	if err := a.openSecret(); err != nil {
 		return nil, fmt.Errorf("token secret: %w", err)
 	}

@@ -50,26 +50,39 @@ func JoinThrough(ctx context.Context, proxy func(*http.Request) (*url.URL, error
 	if err != nil {
 		return Joined{}, err
 	}
+	j, end, err := newJoiner(proxy, address, id, config, name)
+	if err != nil {
+		return Joined{}, err
+	}
+	defer end()
+	j.code = code
+	return j.join(ctx)
+}
+
+// newJoiner prepares to speak with a box that shows any certificate; end closes its connections.
+func newJoiner(proxy func(*http.Request) (*url.URL, error), address string, id Identity, config *tls.Config, name string) (j *joiner, end func(), err error) {
 	base, err := parseAddress(address)
 	if err != nil {
-		return Joined{}, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	j := joiner{id: id, code: code, base: base, name: name}
 	config = config.Clone()
-	config.VerifyConnection = nil // whatever is shown is looked at below: it is proven by the code, or named as a mismatch
+	config.VerifyConnection = nil // whatever is shown is looked at below: it is proven by the code or the digits, or named as a mismatch
+	client, end := newClient(proxy, config)
+	return &joiner{id: id, base: base, name: name, client: client}, end, nil
+}
+
+func newClient(proxy func(*http.Request) (*url.URL, error), config *tls.Config) (client *http.Client, end func()) {
 	tr := &http.Transport{
 		Proxy:               proxy,
 		DialContext:         (&net.Dialer{Timeout: dialWait}).DialContext,
 		TLSClientConfig:     config,
 		TLSHandshakeTimeout: dialWait,
 	}
-	defer tr.CloseIdleConnections()
-	j.client = &http.Client{
+	return &http.Client{
 		Transport:     tr,
 		Timeout:       dialWait + answerWait,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return j.join(ctx)
+	}, tr.CloseIdleConnections
 }
 
 type joiner struct {
@@ -203,7 +216,12 @@ func (j *joiner) read(answer Envelope, request []byte, seen *x509.Certificate) (
 		return Joined{}, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	sum := sha256.Sum256(request)
-	if !bytes.Equal(g.Request, sum[:]) || !bytes.Equal(g.Certificate, seen.Raw) {
+	return j.granted(g, sum[:], seen)
+}
+
+// granted checks that a grant belongs to the request and to the certificate that was seen.
+func (j *joiner) granted(g Grant, request []byte, seen *x509.Certificate) (Joined, error) {
+	if !bytes.Equal(g.Request, request) || !bytes.Equal(g.Certificate, seen.Raw) {
 		return Joined{}, ErrMismatch
 	}
 	parentID, ok := j.id.IDOf(seen)

@@ -26,10 +26,23 @@ type Invitation struct {
 	Campus    string // campus id
 	Classroom string
 	Name      string // of the box; "" = its own
+	Replaces  string // id of the box whose place it takes, and its campus and classroom where none are given; "" = none
 }
 
 // Invite makes a code. It needs the store only, so that the command line can do it while no daemon runs.
 func Invite(s *store.Store, in Invitation) (Code, store.Invitation, error) {
+	if in.Replaces != "" {
+		old, err := s.Child(in.Replaces)
+		if errors.Is(err, store.ErrNotFound) {
+			return Code{}, store.Invitation{}, ErrNoBox
+		}
+		if err != nil {
+			return Code{}, store.Invitation{}, err
+		}
+		if in.Campus == "" {
+			in.Campus, in.Classroom = old.CampusID, old.Classroom
+		}
+	}
 	if !place(in.Campus) || in.Classroom != "" && !place(in.Classroom) || in.Name != "" && !place(in.Name) {
 		return Code{}, store.Invitation{}, ErrPlace
 	}
@@ -60,7 +73,7 @@ func Invite(s *store.Store, in Invitation) (Code, store.Invitation, error) {
 		}
 		inv = store.Invitation{
 			ID: code.ID, Key: code.key(), AllianceID: meta.AllianceID, AllianceName: meta.AllianceName,
-			CampusID: in.Campus, Classroom: in.Classroom, BoxName: in.Name, Created: now, Expires: now.Add(Life),
+			CampusID: in.Campus, Classroom: in.Classroom, BoxName: in.Name, Replaces: in.Replaces, Created: now, Expires: now.Add(Life),
 		}
 		return store.Invitations.Put(tx, code.ID, inv)
 	})
@@ -123,17 +136,21 @@ type Identity struct {
 type Host struct {
 	Store    *store.Store
 	Identity Identity
-	Name     func() string     // the box's name
-	URLs     func() []string   // where its uplink port answers
-	Joined   func(store.Child) // told after a box joined; may be nil; must not block
+	Name     func() string                // the box's name
+	URLs     func() []string              // where its uplink port answers
+	Joined   func(store.Child)            // told after a box joined; may be nil; must not block
+	Left     func(id string)              // told after a box was withdrawn or replaced, to end its uplink; may be nil; must not block
+	Online   func(id string) bool         // whether a box below is connected; nil: none is
+	Planned  func(campus string) []string // classrooms of a campus that the timetable knows; may be nil
 	Log      *slog.Logger
 
 	tries *auth.Throttle
+	pairs *pairs
 }
 
 // NewHost completes h.
 func NewHost(h Host) *Host {
-	h.tries = auth.NewThrottle(5, time.Minute, time.Minute)
+	h.tries, h.pairs = auth.NewThrottle(5, time.Minute, time.Minute), &pairs{}
 	return &h
 }
 
@@ -145,6 +162,7 @@ func (h *Host) Accept(remote string, peer *x509.Certificate, req Envelope) (Enve
 	}
 	var answer Envelope
 	var child store.Child
+	replaces := ""
 	err := h.Store.Update(func(tx *store.Tx) error {
 		inv, err := store.Invitations.Get(tx, req.Invitation)
 		if errors.Is(err, store.ErrNotFound) {
@@ -157,6 +175,7 @@ func (h *Host) Accept(remote string, peer *x509.Certificate, req Envelope) (Enve
 			return ErrWrong
 		}
 		try.Right() // who knows the key does not guess
+		replaces = inv.Replaces
 		answer, child, err = h.accept(tx, inv, peer, req)
 		return err
 	})
@@ -164,10 +183,7 @@ func (h *Host) Accept(remote string, peer *x509.Certificate, req Envelope) (Enve
 		return Envelope{}, err
 	}
 	if child.ID != "" {
-		h.Log.Info("box joined", "peer", child.Name, "box", child.ID, "campus", child.CampusID, "classroom", child.Classroom)
-		if h.Joined != nil {
-			h.Joined(child)
-		}
+		h.joined(child, replaces)
 	}
 	return answer, nil
 }
@@ -206,6 +222,9 @@ func (h *Host) accept(tx *store.Tx, inv store.Invitation, peer *x509.Certificate
 	}
 	if !place(name) {
 		return Envelope{}, store.Child{}, ErrRequest
+	}
+	if _, err := takeOver(tx, inv.Replaces, id, place3{campus: inv.CampusID}); err != nil && !errors.Is(err, ErrNoBox) { // withdrawn meanwhile
+		return Envelope{}, store.Child{}, err
 	}
 	name, err := freeName(tx, name, id)
 	if err != nil {

@@ -68,6 +68,8 @@ var (
 	ErrJoined      = &Error{"already-joined", "this box already has a parent"}
 	ErrRequest     = &Error{"join-request-invalid", "the request to join is not one this version understands"}
 	ErrPlace       = &Error{"place-invalid", "names of campuses, classrooms and boxes have 1 to 64 characters, no slash and no control characters"}
+	ErrNoBox       = &Error{"box-unknown", "no such box is below this one"}
+	ErrOccupied    = &Error{"room-occupied", "a box of that room is connected, or went only minutes ago: withdraw it at the core first"}
 	ErrInvitations = &Error{"too-many-invitations", "too many invitations are open: wait until some end"}
 )
 
@@ -75,6 +77,7 @@ var (
 var refusals = map[string]*Error{
 	ErrWrong.Code: ErrWrong, ErrUsed.Code: ErrUsed, ErrExpired.Code: ErrExpired, ErrMismatch.Code: ErrMismatch,
 	ErrTries.Code: ErrTries, ErrLoop.Code: ErrLoop, ErrRequest.Code: ErrRequest,
+	ErrPairings.Code: ErrPairings, ErrNoPairing.Code: ErrNoPairing, ErrNoBox.Code: ErrNoBox, ErrPlace.Code: ErrPlace, ErrOccupied.Code: ErrOccupied,
 }
 
 // Envelope carries a body that is marked with the code's key.

@@ -17,6 +17,10 @@ const (
 	AuditDownload = "recording.download" // a file was taken out of the box
 	AuditDelete   = "recording.delete"   // by a person, by age, or because the disk was full
 	AuditProtect  = "recording.protect"
+
+	AuditCode     = "technician.code"    // a code was made that opens a box
+	AuditCodeUsed = "technician.sign-in" // somebody came by one
+	AuditWithdraw = "box.withdraw"       // a box below lost its place
 )
 
 // AuditRow says who did what. Rows are added and never changed.

@@ -27,6 +27,7 @@ const (
 	KeyMeta        = "meta"
 	KeyParent      = "parent"
 	KeyTokenSecret = "token-secret"
+	KeyTechnicians = "technicians" // of signaling/auth: secret, key and used codes
 )
 
 var keyVersion = []byte("version")

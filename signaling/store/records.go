@@ -44,7 +44,8 @@ type User struct {
 
 // Session is a sign-in, kept by the hash of its cookie so that a stolen file opens nothing.
 type Session struct {
-	User    string    `json:"user"`
+	User    string    `json:"user"`          // "" = nobody by name
+	Role    string    `json:"role,omitzero"` // of nobody by name: who came by a code made for this box
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
 	OneTime bool      `json:"oneTime,omitzero"` // came by a code: a new password is due, and the old one is not asked for
@@ -59,6 +60,7 @@ type Invitation struct {
 	CampusID     string    `json:"campusId"`
 	Classroom    string    `json:"classroom,omitzero"`
 	BoxName      string    `json:"boxName,omitzero"`
+	Replaces     string    `json:"replaces,omitzero"` // id of the box whose place the new one takes
 	Created      time.Time `json:"created"`
 	Expires      time.Time `json:"expires"`
 	Used         time.Time `json:"used,omitzero"`
