@@ -5,7 +5,7 @@
 	const wall = () => performance.timeOrigin + performance.now();
 	const stampModulo = 1 << 23;
 	const boardBit = 1 << 23;
-	const probe = { wall, pcs: [], heard: {}, gain: null, tones: [] };
+	const probe = { wall, pcs: [], heard: {}, sound: {}, gain: null, tones: [] };
 	window.probe = probe;
 
 	function check(value) {
@@ -134,8 +134,11 @@
 			super(...a);
 			probe.pcs.push(this);
 			this.addEventListener("track", (e) => {
-				if (e.track.kind === "audio" && config.listen) {
-					listen(e.transceiver.mid, e.track);
+				if (e.track.kind === "audio") {
+					probe.sound[e.transceiver.mid] = e.track;
+					if (config.listen) {
+						listen(e.transceiver.mid, e.track);
+					}
 				}
 			});
 		}
@@ -176,6 +179,32 @@
 			Object.assign(e, { first: 0, last: 0, sum: 0, count: 0 });
 		}
 		probe.seen = { small: 0, large: 0, sharp: 0, widths: [] };
+	};
+	/**
+	 * Counts the silence in a slot by its own samples, so that a busy page's timers do not stretch it: `longest` ms without any sound, of
+	 * `total` ms; set longest to 0 to begin anew.
+	 */
+	probe.pauses = (mid) => {
+		const pause = { longest: 0, total: 0 };
+		const reader = new MediaStreamTrackProcessor({ track: probe.sound[mid].clone(), maxBufferSize: 1000 }).readable.getReader();
+		let run = 0;
+		const read = ({ done, value }) => {
+			if (done) {
+				return;
+			}
+			const samples = new Float32Array(value.numberOfFrames);
+			value.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+			const ms = 1000 / value.sampleRate;
+			for (const s of samples) {
+				run = Math.abs(s) < 0.001 ? run + ms : 0; // −60 dB of full scale
+				pause.longest = Math.max(pause.longest, run);
+			}
+			pause.total += samples.length * ms;
+			value.close();
+			reader.read().then(read);
+		};
+		reader.read().then(read);
+		return pause;
 	};
 	/** Loudness of a slot since it was forgotten, in dB of full scale. */
 	probe.loudness = (mid) => 10 * Math.log10(probe.heard[mid].sum / Math.max(1, probe.heard[mid].count) + 1e-12);
