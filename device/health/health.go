@@ -270,3 +270,13 @@ func merge(known, now []string) []string {
 	}
 	return out[max(0, len(out)-12):]
 }
+
+// First is when the daemon first ran on this state, as far as it is remembered; zero when that was long ago.
+func (l *Log) First() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.rec.Boots) >= 20 { // older ones may be forgotten
+		return time.Time{}
+	}
+	return l.rec.Boots[0].At
+}

@@ -195,6 +195,9 @@ type Options struct {
 	DataDir string // absolute; its disk is the disk
 }
 
+// ReadNetwork reads the network alone: some dozen small files.
+func ReadNetwork(root fs.FS, calls Calls) Network { return tree{root}.network(calls) }
+
 // Read reads the whole machine from root (os.DirFS("/") for the machine itself). It takes well under a second on a mini-PC: about
 // three hundred small files.
 func Read(root fs.FS, calls Calls, o Options) Machine {

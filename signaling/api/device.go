@@ -13,6 +13,8 @@ import (
 // something about them.
 type Device interface {
 	State(ctx context.Context) (DeviceState, error)
+	// Look reads and judges the machine now instead of at the next minute.
+	Look(ctx context.Context)
 	// History covers the last hours; the caller has bounded them.
 	History(hours int) DeviceHistory
 
@@ -25,6 +27,8 @@ type Device interface {
 	Network(ctx context.Context) (DeviceNetwork, error)
 	SetNetwork(ctx context.Context, n NetworkChange) (NetworkPending, error)
 	ConfirmNetwork(ctx context.Context, token string) error
+	// UndoNetwork takes back at once the change that waits; "" is whatever waits.
+	UndoNetwork(token string) error
 
 	// Join binds this box to a parent by an invitation.
 	Join(ctx context.Context, address, code, name string) (called string, err error)
@@ -152,12 +156,14 @@ func (a *API) deviceRoutes() []route {
 	return []route{
 		{"GET", "/api/v1/device", looks, "How this box is: the doctor's report, the uplink, the disk.", 200, nil, DeviceState{}, a.screenLooks(a.device), false},
 		{"GET", "/api/v1/device/history", looks, "The plots, one value a minute; ?hours=1 to 192, 24 if not said.", 200, nil, DeviceHistory{}, a.screenLooks(a.deviceHistory), false},
+		{"POST", "/api/v1/device/look", looks, "Read and judge the machine now instead of at the next minute.", 204, nil, nil, a.screenLooks(a.lookAtDevice), false},
 		{"GET", "/api/v1/device/check", looks, "How far the full check is.", 200, nil, DeviceCheck{}, a.screenLooks(a.deviceCheck), false},
 		{"POST", "/api/v1/device/check", looks, "Begin a full check. In a lesson: 409, or with wait at its end.", 202, checkStart{}, DeviceCheck{}, a.screenInstalls(a.startCheck), false},
 		{"POST", "/api/v1/device/check/answer", looks, "Answer what only a person in the room knows.", 204, checkAnswer{}, nil, a.screenInstalls(a.answerCheck), false},
 		{"GET", "/api/v1/device/network", looks, "The network interfaces and where the parent is.", 200, nil, DeviceNetwork{}, a.screenLooks(a.network), false},
 		{"PUT", "/api/v1/device/network", looks, "Change one interface, or where the parent is; taken back unless confirmed in time.", 202, NetworkChange{}, NetworkPending{}, a.screenInstalls(a.setNetwork), false},
-		{"POST", "/api/v1/device/network/confirm", looks, "Keep the change.", 204, networkToken{}, nil, a.screenInstalls(a.confirmNetwork), false},
+		{"POST", "/api/v1/device/network/confirm", everybody, "Keep the change whose token this is.", 204, networkToken{}, nil, a.confirmNetwork, false},
+		{"DELETE", "/api/v1/device/network/confirm", looks, "Take the change back at once; the token may be left out.", 204, networkToken{}, nil, a.screenInstalls(a.undoNetwork), false},
 		{"POST", "/api/v1/device/join", looks, "Join a parent by its invitation.", 200, deviceJoin{}, parent{}, a.screenInstalls(a.deviceJoin), false},
 		{"GET", "/api/v1/device/rooms", looks, "The parent's rooms that this box could stand in.", 200, nil, []DeviceRoomChoice{}, a.screenLooks(a.rooms), false},
 		{"PUT", "/api/v1/device/room", looks, "Say which room this box stands in, or whose place it takes.", 200, RoomChange{}, DeviceRoom{}, a.screenInstalls(a.setRoom), false},
@@ -219,6 +225,19 @@ func (a *API) device(w http.ResponseWriter, r request) error {
 	return writeJSON(w, http.StatusOK, s)
 }
 
+func (a *API) lookAtDevice(w http.ResponseWriter, r request) error {
+	a.cfg.Device.Look(r.Context())
+	return done(w)
+}
+
+// readOptional reads a body that may be left out.
+func readOptional(w http.ResponseWriter, r *http.Request, v any) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	return readJSON(w, r, v)
+}
+
 func (a *API) deviceHistory(w http.ResponseWriter, r request) error {
 	hours := 24
 	if q := r.URL.Query().Get("hours"); q != "" {
@@ -237,10 +256,8 @@ func (a *API) deviceCheck(w http.ResponseWriter, _ request) error {
 
 func (a *API) startCheck(w http.ResponseWriter, r request) error {
 	var in checkStart
-	if r.ContentLength != 0 {
-		if err := readJSON(w, r.Request, &in); err != nil {
-			return err
-		}
+	if err := readOptional(w, r.Request, &in); err != nil {
+		return err
 	}
 	if err := a.cfg.Device.StartCheck(in.Wait); err != nil {
 		return err

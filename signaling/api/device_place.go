@@ -101,7 +101,11 @@ func (a *API) setNetwork(w http.ResponseWriter, r request) error {
 	return writeJSON(w, http.StatusAccepted, p)
 }
 
+// confirmNetwork is for whoever has the token: at the new address of the box the browser has no cookie of it yet, and there is a minute.
 func (a *API) confirmNetwork(w http.ResponseWriter, r request) error {
+	if a.cfg.Device == nil {
+		return errNoDevice
+	}
 	var in networkToken
 	if err := readJSON(w, r.Request, &in); err != nil {
 		return err
@@ -109,7 +113,17 @@ func (a *API) confirmNetwork(w http.ResponseWriter, r request) error {
 	if err := a.cfg.Device.ConfirmNetwork(r.Context(), in.Token); err != nil {
 		return err
 	}
-	a.cfg.Log.Info("network kept", "by", nameOf(r.who))
+	return done(w)
+}
+
+func (a *API) undoNetwork(w http.ResponseWriter, r request) error {
+	var in networkToken
+	if err := readOptional(w, r.Request, &in); err != nil {
+		return err
+	}
+	if err := a.cfg.Device.UndoNetwork(in.Token); err != nil {
+		return err
+	}
 	return done(w)
 }
 

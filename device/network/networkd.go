@@ -1,0 +1,397 @@
+package network
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Networkd is systemd-networkd. Its state is read from the files it keeps in /run/systemd/netif; its configuration is written by the
+// helper, because only root may.
+type Networkd struct {
+	Root fs.FS // of the machine
+	// Ask has the helper do something and waits for its answer. nil: there is no helper on this machine.
+	Ask func(ctx context.Context, r Request) error
+}
+
+// What the helper is asked for.
+const (
+	askTry  = "try"
+	askKeep = "keep"
+	askUndo = "undo"
+)
+
+// Request is what the daemon asks of the helper.
+type Request struct {
+	ID       string   `json:"id"` // random: the answer is to this one
+	Do       string   `json:"do"`
+	Name     string   `json:"name"`
+	Settings Settings `json:"settings"`
+}
+
+// Answer is what the helper did.
+type Answer struct {
+	ID    string `json:"id"`
+	Error string `json:"error,omitempty"`
+}
+
+// Name is as people know it.
+func (Networkd) Name() string { return "systemd-networkd" }
+
+// Running reports whether it keeps its state here.
+func (n Networkd) Running() bool {
+	_, err := fs.Stat(n.Root, "run/systemd/netif/state")
+	return err == nil
+}
+
+// Told reads the state of the link and the file that configures it.
+func (n Networkd) Told(_ context.Context, name string, _ bool) (t Told, managed bool, err error) {
+	if !validName(name) {
+		return t, false, nil
+	}
+	index := strings.TrimSpace(n.read("sys/class/net/" + name + "/ifindex"))
+	if index == "" || strings.Trim(index, "0123456789") != "" {
+		return t, false, nil
+	}
+	link := assignments(n.read("run/systemd/netif/links/" + index))
+	switch link["ADMIN_STATE"] {
+	case "", "unmanaged", "initialized", "pending":
+		return t, false, nil
+	}
+	t.DNS = addresses(strings.Fields(link["DNS"]))
+	file := path.Clean("/" + link["NETWORK_FILE"])
+	if strings.HasSuffix(file, ".network") {
+		t.Mode = modeOf(n.read(file[1:]))
+	}
+	return t, true, nil
+}
+
+const mostFile = 64 << 10
+
+func (n Networkd) read(name string) string {
+	f, err := n.Root.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	doc, err := io.ReadAll(io.LimitReader(f, mostFile))
+	if err != nil {
+		return ""
+	}
+	return string(doc)
+}
+
+// assignments are the KEY=value lines of a state file.
+func assignments(doc string) map[string]string {
+	out := map[string]string{}
+	for line := range strings.Lines(doc) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(key, "#") {
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// modeOf reads a .network file (systemd.network(5)).
+func modeOf(doc string) string {
+	section, mode := "", ""
+	for line := range strings.Lines(doc) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") {
+			section = line
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		if !ok || strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
+			continue
+		}
+		key, value = strings.TrimSpace(key), strings.ToLower(strings.TrimSpace(value))
+		switch {
+		case section == "[Network]" && key == "DHCP" && (value == "yes" || value == "ipv4" || value == "true" || value == "both" || value == "v4" || value == "1" || value == "on"):
+			return DHCP
+		case (section == "[Network]" || section == "[Address]") && key == "Address" && value != "":
+			mode = Static
+		}
+	}
+	return mode
+}
+
+// Before needs nothing: what was there is not touched.
+func (Networkd) Before(context.Context, string) (string, error) { return "", nil }
+
+// errWifi: networkd leaves radios to others.
+var errWifi = &Fault{"wifi-not-managed", "ssid", "这台设备上不能在网页里设无线，请插网线。", "Wi-Fi cannot be set by this page on this box; use a cable."}
+
+// Try has the helper write a file in /run.
+func (n Networkd) Try(ctx context.Context, s Settings) error {
+	if s.SSID != "" {
+		return errWifi
+	}
+	return n.ask(ctx, Request{Do: askTry, Name: s.Name, Settings: s})
+}
+
+// Keep has it write the same in /etc.
+func (n Networkd) Keep(ctx context.Context, s Settings, _ string) error {
+	return n.ask(ctx, Request{Do: askKeep, Name: s.Name, Settings: s})
+}
+
+// Undo has it remove what was tried.
+func (n Networkd) Undo(ctx context.Context, name, _ string) error {
+	return n.ask(ctx, Request{Do: askUndo, Name: name})
+}
+
+func (n Networkd) ask(ctx context.Context, r Request) error {
+	if n.Ask == nil {
+		return errors.New("no helper on this machine")
+	}
+	id := make([]byte, 8)
+	if _, err := rand.Read(id); err != nil {
+		return err
+	}
+	r.ID = hex.EncodeToString(id)
+	return n.Ask(ctx, r)
+}
+
+// Files are where the daemon and the helper meet. The request is the daemon's, in its runtime directory; the answer is root's, where the
+// daemon cannot write.
+type Files struct {
+	Request, Answer string
+}
+
+// DefaultFiles are those of the package's units.
+func DefaultFiles() Files {
+	return Files{Request: "/run/tongke/network-request.json", Answer: "/run/tongke-network/answer.json"}
+}
+
+// Ask writes a request, which a path unit starts the helper for, and waits for the answer.
+func (f Files) Ask(ctx context.Context, r Request) error {
+	doc, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if err := write(f.Request, doc, 0o644); err != nil { // without secrets, for a root that has no other rights than its name
+		return fmt.Errorf("ask the network helper: %w", err)
+	}
+	defer os.Remove(f.Request)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var a Answer
+		if doc, err := readSmall(f.Answer); err == nil && json.Unmarshal(doc, &a) == nil && a.ID == r.ID {
+			if a.Error != "" {
+				return fmt.Errorf("network helper: %.300s", a.Error)
+			}
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("network helper does not answer: %w", ctx.Err())
+		}
+	}
+}
+
+// readSmall reads a file that is no link and no pipe, and is not long.
+func readSmall(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|plainOnly, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no plain file", name)
+	}
+	doc, err := io.ReadAll(io.LimitReader(f, mostFile+1))
+	if err == nil && len(doc) > mostFile {
+		err = fmt.Errorf("%s is too long", name)
+	}
+	return doc, err
+}
+
+// write writes beside, syncs and renames, so that a power cut leaves the old or the new.
+func write(name string, doc []byte, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already when all went well
+	_, err = f.Write(doc)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), name); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(name))
+}
+
+// syncFolder makes a rename or a removal last over a power cut.
+func syncFolder(name string) error {
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) { // a file system without
+		err = nil
+	}
+	return errors.Join(err, d.Close())
+}
+
+// Helper is the part that runs as root, once for each request.
+type Helper struct {
+	Files Files
+	Etc   string // /etc/systemd/network
+	Runs  string // /run/systemd/network
+	Run   Runner
+}
+
+// Serve does what the request asks and answers. Nothing of the request is believed: it is understood anew as if a person had typed it.
+func (h Helper) Serve(ctx context.Context) error {
+	doc, err := readSmall(h.Files.Request)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // taken back already
+		}
+		return fmt.Errorf("read request: %w", err)
+	}
+	r, err := parseRequest(doc)
+	if err != nil {
+		return err
+	}
+	a := Answer{ID: r.ID}
+	did := h.do(ctx, r)
+	if did != nil {
+		a.Error = did.Error()
+	}
+	out, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	return errors.Join(did, write(h.Files.Answer, out, 0o644))
+}
+
+// parseRequest understands a request or refuses it.
+func parseRequest(doc []byte) (Request, error) {
+	var r Request
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		return r, fmt.Errorf("request: %w", err)
+	}
+	if len(r.ID) != 16 || strings.Trim(r.ID, "0123456789abcdef") != "" {
+		return r, errors.New("request: its id is none")
+	}
+	if !validName(r.Name) {
+		return r, errors.New("request: its interface has no possible name")
+	}
+	switch r.Do {
+	case askUndo:
+		r.Settings = Settings{}
+		return r, nil
+	case askTry, askKeep:
+	default:
+		return r, fmt.Errorf("request: %.20q is nothing that is done here", r.Do)
+	}
+	w := Wish{Name: r.Name, Mode: r.Settings.Mode}
+	if r.Settings.Address.IsValid() {
+		w.Address = r.Settings.Address.String()
+	}
+	if r.Settings.Gateway.IsValid() {
+		w.Gateway = r.Settings.Gateway.String()
+	}
+	for _, a := range r.Settings.DNS {
+		w.DNS = append(w.DNS, a.String())
+	}
+	s, err := Understand(w, false)
+	r.Settings = s
+	return r, err
+}
+
+// paths of our files: networkd takes the first by name that matches, so ours stand before all that packages and people usually write.
+func (h Helper) paths(name string) (tried, kept string) {
+	return filepath.Join(h.Runs, "04-tongke-"+name+".network"), filepath.Join(h.Etc, "05-tongke-"+name+".network")
+}
+
+func (h Helper) do(ctx context.Context, r Request) error {
+	tried, kept := h.paths(r.Name)
+	switch r.Do {
+	case askTry:
+		if err := os.MkdirAll(h.Runs, 0o755); err != nil { // #nosec G301 -- networkd reads it under its own user
+			return err
+		}
+		if err := write(tried, Render(r.Settings), 0o644); err != nil {
+			return err
+		}
+	case askKeep:
+		if err := write(kept, Render(r.Settings), 0o644); err != nil {
+			return err
+		}
+		return remove(tried) // both say the same: nothing is to be reloaded
+	case askUndo:
+		if err := remove(tried); err != nil {
+			return err
+		}
+	}
+	if _, err := h.Run(ctx, nil, "networkctl", "reload"); err != nil {
+		return errManager("networkctl reload", err)
+	}
+	if _, err := h.Run(ctx, nil, "networkctl", "reconfigure", r.Name); err != nil {
+		return errManager("networkctl reconfigure", err)
+	}
+	return nil
+}
+
+func remove(name string) error {
+	err := os.Remove(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(name))
+}
+
+// Render writes settings as a .network file (systemd.network(5)). Everything in it has been understood before, so nothing needs quoting.
+func Render(s Settings) []byte {
+	var b bytes.Buffer
+	w := bufio.NewWriter(&b)
+	fmt.Fprintf(w, "# Written by tongke for the page of the device; taken out of use by removing it.\n[Match]\nName=%s\n\n[Network]\n", s.Name)
+	if s.Mode == DHCP {
+		fmt.Fprint(w, "DHCP=ipv4\n")
+	} else {
+		fmt.Fprintf(w, "DHCP=no\nAddress=%s\n", s.Address)
+		if s.Gateway.IsValid() {
+			fmt.Fprintf(w, "Gateway=%s\n", s.Gateway)
+		}
+	}
+	fmt.Fprint(w, "IPv6AcceptRA=yes\n")
+	for _, a := range s.DNS {
+		fmt.Fprintf(w, "DNS=%s\n", a)
+	}
+	if s.Mode == DHCP && len(s.DNS) > 0 {
+		fmt.Fprint(w, "\n[DHCPv4]\nUseDNS=no\n")
+	}
+	w.Flush()
+	return b.Bytes()
+}
