@@ -20,6 +20,7 @@ import (
 	"tongke/media/rtc"
 	"tongke/media/udp"
 	"tongke/signaling/auth"
+	"tongke/signaling/join"
 	"tongke/signaling/lesson"
 	"tongke/signaling/protocol"
 	"tongke/signaling/session"
@@ -57,10 +58,12 @@ type daemon struct {
 	library  *library.Library
 	parent   uplinkState
 	calls    calls             // for the technician
+	pairer   *join.Pairer      // joins by comparing digits
 	seen     chan string       // ids of children that came or went
 	down     map[string]func() // by box id: ends the lesson channel to it
 
 	device *deviceWatch
+	desk   *deviceDesk
 
 	parts *parts
 	ready atomic.Bool
@@ -139,11 +142,17 @@ func (d *daemon) start() error {
 		return err
 	}
 	d.device = d.newDeviceWatch()
+	d.desk = d.newDeviceDesk()
+	d.pairer = d.newPairer()
 	h, err := d.newAPI()
 	if err != nil {
 		return err
 	}
 	d.parts.start("device", d.device.Run)
+	d.parts.start("check", d.desk.check.Run)
+	d.parts.start("network", d.desk.network.Run)
+	d.parts.start("pairing", d.pairer.Run)
+	d.parts.start("trust", d.keepTrust)
 	d.parts.start("control", serve(newServer(h.Control(), d.log), d.control))
 	for i, s := range d.splits {
 		at := d.at.Listen[i]
@@ -172,7 +181,7 @@ func (d *daemon) build() (err error) {
 		}
 		return m.CampusID, m.Classroom
 	}
-	if d.auth, err = auth.New(d.store, auth.Config{BoxID: d.box.ID(), Place: place}); err != nil {
+	if d.auth, err = auth.New(d.store, auth.Config{BoxID: d.box.ID(), Place: place, Clock: d.rightTime}); err != nil {
 		return dataFault(d.dir, err)
 	}
 	if d.registry, err = lesson.New(d.store, lesson.Config{

@@ -14,7 +14,6 @@ import (
 	"tongke/media/cascade"
 	"tongke/signaling/api"
 	pages "tongke/signaling/console"
-	"tongke/signaling/join"
 )
 
 // maxURLs bounds the addresses that a child is told at its joining.
@@ -26,14 +25,12 @@ func (d *daemon) newAPI() (*api.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	host := join.NewHost(join.Host{
-		Store: d.store, Identity: joinIdentity(d.box), Name: d.name, URLs: d.urls, Log: d.log.With("part", "join"),
-	})
 	return api.New(api.Config{
-		Log: d.log.With("part", "api"), Auth: d.auth, Store: d.store, Lessons: d.registry, Host: host,
+		Log: d.log.With("part", "api"), Auth: d.auth, Store: d.store, Lessons: d.registry, Host: d.newHost(), Pairer: d.pairer,
 		BoxID: d.box.ID(), Name: d.name, Version: programVersion(),
 		Join: d.join, Healthy: d.healthy, Ready: d.isReady, Parts: d.figures,
 		Library:   d.library,
+		Device:    d.desk,
 		Timetable: d.timetable, Online: d.online,
 		Mounts: map[string]http.Handler{
 			"/ws":         d.sessions,
@@ -52,8 +49,7 @@ func (d *daemon) join(ctx context.Context, url, code string, replace bool) (stri
 	if err != nil {
 		return "", err
 	}
-	d.box.SetName(name)
-	return name, d.useParent()
+	return name, d.adopted(name)
 }
 
 // healthy asks the relay, which does the work, for a sign of life.

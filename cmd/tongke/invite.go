@@ -74,6 +74,13 @@ var joinSentences = map[string]string{
 	"already-joined":       "这台设备已经加入了一所学校，要换请加 --replace",
 	"join-request-invalid": "对方的程序版本不认识这个请求，请升级",
 	"place-invalid":        "学校、教室和设备的名字是 1 到 64 个字，不能有斜线",
+	"box-unknown":          "下面没有这台设备",
+	"room-occupied":        "那间教室的设备还在线，或刚离开不久，请先在核心校停用它",
+	"too-many-pairings":    "五分钟内已有五台设备在等着对比，请先处理，或稍等",
+	"pairing-unknown":      "这次对比已经结束，请重新开始",
+	"pairing-refused":      "有一边说数字不一样，没有加入",
+	"pairing-expired":      "五分钟内没有对比数字，请重新开始",
+	"pairing-running":      "这台设备正在加入，请先取消",
 	"too-many-invitations": "还没用的邀请码太多，请等一些过期",
 }
 

@@ -15,19 +15,22 @@ import (
 
 // commands is the command line. A command's Run gets the console bound below.
 type commands struct {
-	Run      runCmd      `cmd:"" help:"Run this box (the daemon). 运行本机服务。"`
-	Demo     demoCmd     `cmd:"" help:"Show a lesson on one computer: a core school and two member schools. 在一台电脑上演示一节同步课。"`
-	Bench    benchCmd    `cmd:"" help:"Measure this program over emulated networks. 在模拟的网络上测试本程序。"`
-	Doctor   doctorCmd   `cmd:"" help:"Look this box over: what is wrong, why, what to do. 检查设备：哪里不对，怎么办。"`
-	Check    checkCmd    `cmd:"" help:"Check the configuration file. 检查配置文件。"`
-	Invite   inviteCmd   `cmd:"" help:"Invite a box: print a code for tongke join. 生成邀请码。"`
-	Join     joinCmd     `cmd:"" help:"Bind this box to its parent with a code. 用邀请码加入上级学校。"`
-	Token    tokenCmd    `cmd:"" help:"Make a token for one role in one lesson. 生成某节课某个角色的令牌。"`
-	Password passwordCmd `cmd:"" help:"Set the administrator's password. 设置管理员密码。"`
-	Status   statusCmd   `cmd:"" help:"Ask the running daemon how it is. 查看运行状态。"`
-	Kiosk    kioskCmd    `cmd:"" hidden:"" help:"Show /class on the box's own screen and watch it. 大屏。"`
-	Service  serviceCmd  `cmd:"" hidden:"" help:"Make the daemon a service of Windows. 安装为 Windows 服务。"`
-	Version  versionCmd  `cmd:"" help:"Print version and build. 显示版本。"`
+	Run      runCmd        `cmd:"" help:"Run this box (the daemon). 运行本机服务。"`
+	Demo     demoCmd       `cmd:"" help:"Show a lesson on one computer: a core school and two member schools. 在一台电脑上演示一节同步课。"`
+	Bench    benchCmd      `cmd:"" help:"Measure this program over emulated networks. 在模拟的网络上测试本程序。"`
+	Doctor   doctorCmd     `cmd:"" help:"Look this box over: what is wrong, why, what to do. 检查设备：哪里不对，怎么办。"`
+	Check    checkCmd      `cmd:"" help:"Check the configuration file. 检查配置文件。"`
+	Invite   inviteCmd     `cmd:"" help:"Invite a box: print a code for tongke join. 生成邀请码。"`
+	Join     joinCmd       `cmd:"" help:"Bind this box to its parent with a code. 用邀请码加入上级学校。"`
+	Pair     pairCmd       `cmd:"" help:"Bind this box to its parent by comparing digits. 对比数字，加入上级学校。"`
+	Withdraw withdrawCmd   `cmd:"" help:"Take away the place of a box below. 让一台下级设备不能再进课堂。"`
+	Code     technicianCmd `cmd:"" name:"technician-code" help:"Make a code that opens a box for a technician. 给装机人员一个码。"`
+	Token    tokenCmd      `cmd:"" help:"Make a token for one role in one lesson. 生成某节课某个角色的令牌。"`
+	Password passwordCmd   `cmd:"" help:"Set the administrator's password. 设置管理员密码。"`
+	Status   statusCmd     `cmd:"" help:"Ask the running daemon how it is. 查看运行状态。"`
+	Kiosk    kioskCmd      `cmd:"" hidden:"" help:"Show /class on the box's own screen and watch it. 大屏。"`
+	Service  serviceCmd    `cmd:"" hidden:"" help:"Make the daemon a service of Windows. 安装为 Windows 服务。"`
+	Version  versionCmd    `cmd:"" help:"Print version and build. 显示版本。"`
 }
 
 // console is where a command reads and writes.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"time"
 
 	"tongke/device/identity"
@@ -60,6 +61,10 @@ func (d *daemon) peerChanged(e cascade.PeerEvent) {
 		delete(d.down, id)
 	}
 	if e.Up {
+		if _, err := d.store.Child(id); !e.Parent && errors.Is(err, store.ErrNotFound) { // withdrawn while it was coming up
+			d.node.Drop(id)
+			return
+		}
 		d.down[id] = d.registry.LinkUp(id, e.Parent, func(frame []byte) error { return d.node.SendLesson(id, frame) })
 	}
 	if e.Parent {
