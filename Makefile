@@ -3,7 +3,7 @@
 
 export BROWSER ?= 1
 
-.PHONY: build test lint cross fuzz bench scenarios screens powercut package packagetest boottest clean
+.PHONY: build test lint cross fuzz bench scenarios screens powercut package packagetest boottest vmtest clean
 
 # The daemon for this machine, in dist/.
 build:
@@ -57,6 +57,10 @@ powercut:
 # Boots the package under systemd in a container (as root, systemd-container): ready in its sandbox, restarted when it hangs.
 boottest:
 	@.ci/boottest
+
+# The package in a whole virtual machine, its plug pulled CUTS times in a recorded lesson (as root, by hand).
+vmtest:
+	@.ci/vmtest
 
 clean:
 	rm -rf dist out
