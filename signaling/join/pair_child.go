@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	pairAsk    = time.Second     // how often a child asks whether the parent's operator has said anything
-	pairByeFor = 2 * time.Second // how long a child may take to tell that it gave up
+	pairAsk    = 500 * time.Millisecond // how often a child asks whether the parent's operator has said anything
+	pairByeFor = 2 * time.Second        // how long a child may take to tell that it gave up
 )
 
 // PairView is how the child's pairing stands.
