@@ -1,6 +1,7 @@
 // A box that belongs to nobody: its screen asks for the core's address and the code of the invitation, by touch, keys or remote.
 
 import { element } from "./class-view.js";
+import { nearest } from "./walk.js";
 
 const letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford base32: none that is mistaken for another
 const length = 16;
@@ -146,25 +147,8 @@ export class JoinForm {
 
 	/** To the nearest thing in that direction. @param {string} key */
 	walk(key) {
-		const all = [...this.form.querySelectorAll("input, button")].filter((e) => e instanceof HTMLElement);
-		const from = (all.includes(/** @type {HTMLElement} */ (document.activeElement)) ? /** @type {Element} */ (document.activeElement) : all[0]).getBoundingClientRect();
-		const x = from.left + from.width / 2;
-		const y = from.top + from.height / 2;
-		/** @type {HTMLElement | null} */
-		let best = null;
-		let least = Infinity;
-		for (const e of all) {
-			const r = e.getBoundingClientRect();
-			const dx = r.left + r.width / 2 - x;
-			const dy = r.top + r.height / 2 - y;
-			const [along, aside] = { ArrowRight: [dx, dy], ArrowLeft: [-dx, dy], ArrowDown: [dy, dx], ArrowUp: [-dy, dx] }[key] ?? [0, 0];
-			const far = along + 3 * Math.abs(aside);
-			if (along > 4 && far < least) {
-				least = far;
-				best = e;
-			}
-		}
-		best?.focus();
+		const all = /** @type {HTMLElement[]} */ ([...this.form.querySelectorAll("input, button")]);
+		nearest(all, document.activeElement, key)?.focus();
 	}
 
 	async send() {

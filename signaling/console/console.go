@@ -62,7 +62,7 @@ type Options struct {
 // Handler serves the pages as New does, with nothing added.
 func Handler() (http.Handler, error) { return New(Options{}) }
 
-// New serves /, /assist, /class, /class/{lesson}, /teach/{lesson}, /library and what these pages load from /console/.
+// New serves /, /assist, /class, /class/{lesson}, /device, /teach/{lesson}, /library and what these pages load from /console/.
 func New(o Options) (http.Handler, error) {
 	pages := make(map[string]page)
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
@@ -87,6 +87,7 @@ func New(o Options) (http.Handler, error) {
 	mux.HandleFunc("GET /{$}", pages["home.html"].serve)
 	mux.HandleFunc("GET /assist", pages["assist.html"].serve)
 	mux.HandleFunc("GET /class", pages["class.html"].serve)
+	mux.HandleFunc("GET /device", pages["device.html"].serve)
 	mux.HandleFunc("GET /library", pages["library.html"].serve)
 	mux.HandleFunc("GET /teach/{lesson}", func(w http.ResponseWriter, r *http.Request) {
 		if !lessonID.MatchString(r.PathValue("lesson")) {

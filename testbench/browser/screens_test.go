@@ -25,6 +25,7 @@ var pages = []struct {
 	{"class", "/class", 0},
 	{"assist", "/assist", 0},
 	{"home", "/", 500 * time.Millisecond},
+	{"device", "/device", 500 * time.Millisecond},
 	{"teach", "/teach/demo", 800 * time.Millisecond},
 }
 

@@ -1,0 +1,125 @@
+package browser_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"tongke/signaling/console"
+	"tongke/testbench/browser"
+)
+
+// brief are the states of the technician's page that are looked at each time, one of each make; with SCREENS set all are.
+var brief = []string{"down", "hours", "silent", "signin.wrong", "check.screen", "check.bad", "replace.sure", "join.keys", "digits.compare", "rooms", "settings.static", "settings.pending", "reset", "core", "pairing", "invited"}
+
+// devicePage serves the pages with their demonstrations and opens one state of the technician's page.
+func devicePage(t *testing.T) (tab *browser.Tab, show func(state, lang string)) {
+	t.Helper()
+	h, err := console.New(console.Options{DemoStates: true})
+	must(t, err)
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	tab = start(t)
+	return tab, func(state, lang string) {
+		t.Helper()
+		must(t, tab.Open(fmt.Sprintf("%s/device?state=%s&lang=%s", s.URL, url.QueryEscape(state), lang)))
+		complaints(t, tab)
+		await(t, tab, fmt.Sprintf(`document.querySelector("#main")?.dataset.state === %q`, state))
+	}
+}
+
+// stands waits until what a state does by itself has been done.
+func stands(t *testing.T, tab *browser.Tab, state string) {
+	t.Helper()
+	if slices.Contains([]string{"reset", "settings.static", "settings.pending", "settings.wrong", "poweroff", "reset.lesson"}, state) {
+		await(t, tab, shown("#settings .card"))
+	}
+	var seen string
+	await(t, tab, `new Promise((done) => setTimeout(() => done(true), 350))`)
+	for range 20 { // until two looks are the same
+		now := eval[string](t, tab, `document.body.innerText.replace(/\d+/g, "")`)
+		if now == seen {
+			return
+		}
+		seen = now
+	}
+}
+
+// TestDeviceStates looks at states that the page itself lists: targets, contrast, names, and nothing clipped at phone, desk and wall size.
+func TestDeviceStates(t *testing.T) {
+	tab, show := devicePage(t)
+	show("good", "zh")
+	all := eval[[]string](t, tab, `[...tongke.states]`)
+	states := brief
+	if os.Getenv("SCREENS") != "" {
+		states = chosen(all, "STATES")
+	}
+	sizes := []browser.Size{{Width: 390, Height: 844}, {Width: 1366, Height: 768}, {Width: 1920, Height: 1080}}
+	for i, state := range states {
+		if !slices.Contains(all, state) {
+			t.Errorf("the page has no state %s", state)
+			continue
+		}
+		langs := []string{"zh", "en"}
+		if os.Getenv("SCREENS") == "" {
+			langs = langs[i%2 : i%2+1]
+		}
+		for _, lang := range langs {
+			must(t, browser.Resize(tab, sizes[0]))
+			show(state, lang)
+			stands(t, tab, state)
+			for _, size := range sizes {
+				must(t, browser.Resize(tab, size))
+				faults, err := browser.Audit(tab)
+				must(t, err)
+				for _, f := range faults {
+					t.Errorf("%s %s at %v: %s", state, lang, size, f)
+				}
+				must(t, browser.Shoot(tab, fmt.Sprintf("device-%s-%s-%v", state, lang, size)))
+			}
+			if list := eval[[]string](t, tab, `complaints`); len(list) > 0 {
+				t.Errorf("%s %s: %q", state, lang, list)
+			}
+		}
+	}
+}
+
+// TestDeviceByRemote walks over pages by arrow keys alone: everything that can be pressed is reached.
+func TestDeviceByRemote(t *testing.T) {
+	tab, show := devicePage(t)
+	must(t, browser.Resize(tab, browser.Size{Width: 1920, Height: 1080}))
+	for _, state := range []string{"down", "join.keys", "settings.static", "pairing"} {
+		show(state, "zh")
+		stands(t, tab, state)
+		// Every control says where each arrow leads; what no path from the first one comes to is out of reach.
+		missed := eval[[]string](t, tab, `(() => {
+			const name = (e) => e.id || e.dataset.key || e.textContent.trim().slice(0, 20);
+			const all = [...document.querySelectorAll("button, a[href], input, summary, select")].filter((e) => e.checkVisibility() && !e.matches(":disabled"));
+			const met = new Set([all[0]]);
+			for (const e of met) {
+				for (const key of ["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight"]) {
+					e.focus();
+					document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+					met.add(document.activeElement);
+				}
+			}
+			return all.filter((e) => e.isConnected && e.checkVisibility() && !met.has(e)).map(name);
+		})()`)
+		if len(missed) > 0 {
+			t.Errorf("%s: arrows do not come to %s", state, strings.Join(missed, ", "))
+		}
+	}
+	show("join.keys", "zh")
+	stands(t, tab, "join.keys")
+	must(t, tab.Do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#join-address").focus()`)))
+	await(t, tab, shown("#pad"))
+	must(t, tab.Do(chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent("\r"))) // down, then OK
+	await(t, tab, `document.querySelector("#join-address").value.length > 0 || document.activeElement.closest("#pad") !== null`)
+}
