@@ -18,6 +18,7 @@ import (
 	"tongke/device/probe"
 	"tongke/device/profile"
 	firmware "tongke/firmware-config"
+	"tongke/media/cascade"
 	"tongke/media/packet"
 )
 
@@ -86,17 +87,28 @@ type deviceWatch struct {
 	past   *health.Log // nil when it could not be opened
 	facts  func() doctor.Facts
 	parent func() (urls []string, cfg *tls.Config) // empty without one
+	links  func() (peers []cascade.PeerStats, root bool)
+	space  func() (lessons int) // that still fit; -1 not known
+
+	minutes *health.Minutes // the plots
+	minute  uplinkMeter     // of Run's goroutine, as the next
+	short   uplinkMeter
 
 	mu      sync.Mutex
 	report  doctor.Report
 	tracker doctor.Tracker
-	told    doctor.Facts // behind report
-	silent  time.Time    // since when the parent is; zero while it is not
+	told    doctor.Facts  // behind report
+	seen    doctor.Facts  // what a person or the page on the screen found out
+	silent  time.Time     // since when the parent is; zero while it is not
+	uplink  uplinkFigures // of the last ten seconds
 }
 
 // newDeviceWatch opens the history. A box whose history cannot be kept runs without.
 func (d *daemon) newDeviceWatch() *deviceWatch {
-	w := &deviceWatch{cfg: d.cfg, dir: d.dir, log: d.log.With("part", "device"), facts: d.deviceFacts, parent: d.parentAddress}
+	w := &deviceWatch{
+		cfg: d.cfg, dir: d.dir, log: d.log.With("part", "device"), facts: d.deviceFacts, parent: d.parentAddress, links: d.deviceLinks, space: d.lessonsThatFit,
+		minutes: health.OpenMinutes(d.dir),
+	}
 	m, c, err := machine(d.dir, d.cfg)
 	if err != nil {
 		w.log.Error("machine not read", "err", err)
@@ -119,18 +131,56 @@ func mirrors() []string {
 
 // Run judges each minute until ctx ends.
 func (w *deviceWatch) Run(ctx context.Context) error {
-	tick := time.NewTicker(beatEvery)
+	tick, short := time.NewTicker(beatEvery), time.NewTicker(meterEvery)
 	defer tick.Stop()
+	defer short.Stop()
+	w.measure()
+	w.sample(probe.Machine{}, false)
+	w.look(ctx)
 	for {
-		w.look(ctx)
 		select {
+		case <-short.C:
+			w.measure()
 		case <-tick.C:
+			w.note(func(l *health.Log) error { return l.Beat(time.Now()) })
+			w.sample(w.look(ctx), true)
 		case <-ctx.Done():
 			w.note(func(l *health.Log) error { return l.Shutdown(time.Now()) })
+			if err := w.minutes.Flush(); err != nil {
+				w.log.Warn("figures not written", "err", err)
+			}
 			return nil
 		}
-		w.note(func(l *health.Log) error { return l.Beat(time.Now()) })
 	}
+}
+
+// measure keeps the figures of the last ten seconds for the page.
+func (w *deviceWatch) measure() {
+	peers, root := w.links()
+	f := w.short.read(peers, root, time.Now())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.uplink = f
+}
+
+// sample measures the last minute, for the plots when keep is set.
+func (w *deviceWatch) sample(m probe.Machine, keep bool) {
+	peers, root := w.links()
+	now := time.Now()
+	f := w.minute.read(peers, root, now)
+	if !keep {
+		return
+	}
+	if err := w.minutes.Note(minuteOf(now, f, m, w.space())); err != nil {
+		w.log.Warn("figures not written", "err", err)
+	}
+}
+
+// Learn notes what a person or the page on the screen found out; it holds until somebody finds otherwise.
+func (w *deviceWatch) Learn(what func(*doctor.Facts)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	what(&w.seen)
 }
 
 func (w *deviceWatch) note(what func(*health.Log) error) {
@@ -142,26 +192,45 @@ func (w *deviceWatch) note(what func(*health.Log) error) {
 	}
 }
 
-// look reads the machine and judges it.
-func (w *deviceWatch) look(ctx context.Context) {
-	m, c, err := machine(w.dir, w.cfg)
-	if err != nil {
-		w.log.Error("machine not read", "err", err)
-		return
-	}
-	in := doctor.Input{Machine: m, Facts: w.askNetwork(ctx, w.facts())}
+// input gathers everything that is judged; facts are those of the daemon's parts.
+func (w *deviceWatch) input(m probe.Machine, facts doctor.Facts) doctor.Input {
+	in := doctor.Input{Machine: m, Facts: facts}
 	if m.Clock.Synchronised {
 		in.Facts.ClockKnown = false // somebody better than the parent sets it
 	}
 	if w.past != nil {
 		in.History = w.past.History()
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	in.Facts.Picture, in.Facts.MicrophoneHeard = w.seen.Picture, w.seen.MicrophoneHeard
+	in.Facts.SpeakerHeard, in.Facts.ScreenSeen = w.seen.SpeakerHeard, w.seen.ScreenSeen
+	if in.Facts.UplinkKbps == 0 {
+		in.Facts.UplinkKbps = w.seen.UplinkKbps
+	}
+	return in
+}
+
+// look reads the machine and judges it.
+func (w *deviceWatch) look(ctx context.Context) probe.Machine {
+	m, c, err := machine(w.dir, w.cfg)
+	if err != nil {
+		w.log.Error("machine not read", "err", err)
+		return m
+	}
+	in := w.input(m, w.askNetwork(ctx, w.facts()))
 	r := doctor.Make(in, c)
+	w.take(r, in.Facts)
+	return m
+}
+
+// take makes r the last judgement.
+func (w *deviceWatch) take(r doctor.Report, facts doctor.Facts) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := w.report.Findings
 	w.tracker.Note(r.Findings, time.Now())
-	w.report, w.told = r, in.Facts
+	w.report, w.told = r, facts
 	for _, f := range r.Findings {
 		if !slices.ContainsFunc(before, func(b doctor.Finding) bool { return b.Code == f.Code }) {
 			w.log.Warn("finding", "code", f.Code, "text", f.Text.EN, "hint", f.Hint.EN, "detail", f.Detail)
@@ -241,6 +310,21 @@ func (d *daemon) deviceFacts() doctor.Facts {
 		}
 	}
 	return f
+}
+
+// deviceLinks are the counters of the links, and whether this box has no parent.
+func (d *daemon) deviceLinks() ([]cascade.PeerStats, bool) {
+	_, joined, err := d.store.Parent()
+	return d.node.Stats().Peers, err == nil && !joined
+}
+
+// lessonsThatFit on the disk of the recordings, -1 when it cannot be told.
+func (d *daemon) lessonsThatFit() int {
+	s, err := d.library.Space()
+	if err != nil {
+		return -1
+	}
+	return s.Lessons
 }
 
 // parentAddress is where the parent should answer, and who.
