@@ -50,6 +50,15 @@ const (
 	idCuePositions    = 0xb7
 	idCueTrack        = 0xf7
 	idCueCluster      = 0xf1
+	idChapters        = 0x1043a770
+	idEdition         = 0x45b9
+	idChapter         = 0xb6
+	idChapterUID      = 0x73c4
+	idChapterStart    = 0x91
+	idChapterEnd      = 0x92
+	idChapterDisplay  = 0x80
+	idChapterText     = 0x85
+	idChapterLanguage = 0x437c
 	idCluster         = 0x1f43b675
 	idTimestamp       = 0xe7
 	idSimpleBlock     = 0xa3

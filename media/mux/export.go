@@ -1,11 +1,15 @@
 package mux
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"tongke/media/codec"
 	"tongke/media/recorder/journal"
@@ -38,6 +42,14 @@ type ExportOptions struct {
 	Streams []string // by name; none: the board, else the teacher, with the teacher's voice; of MKV everything, of Sound the voice
 	// Progress is told now and then how much of the file's playing time is written.
 	Progress func(done, total time.Duration)
+	// Marks become the file's chapters. What lies before its beginning or behind its end is left out.
+	Marks []Mark
+}
+
+// Mark is a place on the journal's timeline that players show as a chapter.
+type Mark struct {
+	At   time.Duration
+	Text string
 }
 
 // File is a file to be exported. Its size is known before the first byte is written, and nothing is kept on disk or, but for some seconds of
@@ -49,8 +61,10 @@ type File struct {
 	Duration  time.Duration
 
 	reader   packets
+	movie    *Movie
 	progress func(done, total time.Duration)
 	parts    []part
+	marks    []Mark // in the file's time
 	write    func(*output) error
 }
 
@@ -85,11 +99,12 @@ func (m *Movie) File(o ExportOptions) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{reader: m.reader, progress: o.Progress}
+	f := &File{reader: m.reader, movie: m, progress: o.Progress}
 	f.cut(chosen)
 	if len(f.parts) == 0 {
 		return nil, ErrEmpty
 	}
+	f.mark(o.Marks)
 	switch o.Format {
 	case MP4:
 		f.MIME, f.Extension = "video/mp4", ".mp4"
@@ -189,10 +204,36 @@ func (f *File) cut(chosen []*stream) {
 	}
 }
 
-// Write writes the file. It may be called again, also at the same time.
+// mostMarks is how many an MP4 file can count.
+const mostMarks = 255
+
+// mark takes the chapters over into the file's time.
+func (f *File) mark(marks []Mark) {
+	start := f.parts[0].start
+	for _, m := range marks {
+		at := m.At - start
+		if at < 0 && at > -5*time.Second { // the lesson began a moment before the first picture
+			at = 0
+		}
+		if at >= 0 && at < f.Duration && len(f.marks) < mostMarks {
+			for m.Text = strings.ToValidUTF8(m.Text, ""); len(m.Text) > 255; {
+				_, n := utf8.DecodeLastRuneInString(m.Text)
+				m.Text = m.Text[:len(m.Text)-n]
+			}
+			f.marks = append(f.marks, Mark{at, m.Text})
+		}
+	}
+	slices.SortStableFunc(f.marks, func(a, b Mark) int { return cmp.Compare(a.At, b.At) })
+}
+
+// Write writes the file. It may be called again, also at the same time. ErrGone: the journal holds less than was planned; after an Update of the
+// movie a new File is made of what is left.
 func (f *File) Write(ctx context.Context, w io.Writer) error {
 	out := &output{ctx: ctx, w: w, file: f}
 	if err := f.write(out); err != nil {
+		if errors.Is(err, ErrGone) {
+			f.movie.spoil()
+		}
 		return fmt.Errorf("export: %w", err)
 	}
 	if out.written != f.Size {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,5 +56,24 @@ func TestExportVP8(t *testing.T) {
 		path := export(t, m, o)
 		clean(t, path)
 		t.Log(o.Format, o.Streams, probe(t, path))
+	}
+}
+
+// TestMarks: players find the chapters, in each format, and nothing else changes.
+func TestMarks(t *testing.T) {
+	s := newStudio(t)
+	s.record(t, lesson(t, 8*time.Second)...)
+	m := index(t, s.end(t))
+	marks := []Mark{{0, "上课"}, {5 * time.Second, "缺 2 秒（文件损坏）"}, {3 * time.Second, "三河 " + strings.Repeat("长", 200)}, {time.Hour, "not in it"}}
+	for _, o := range []ExportOptions{{Format: MP4, Marks: marks}, {Format: MKV, Marks: marks}, {Format: Sound, Marks: marks}} {
+		path := export(t, m, o)
+		clean(t, path)
+		out, err := exec.Command("ffprobe", "-v", "error", "-show_chapters", "-of", "compact=nk=1:p=0", path).Output()
+		must(t, err)
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		if len(lines) != 3 || !strings.Contains(lines[0], "上课") || !strings.Contains(lines[1], "三河") || !strings.Contains(lines[2], "缺 2 秒（文件损坏）") {
+			t.Errorf("%s: %q", o.Format, lines)
+		}
+		t.Log(o.Format, string(out))
 	}
 }

@@ -183,13 +183,18 @@ func FuzzIndex(f *testing.F) {
 		if samples, err := readSamples(data); err == nil && len(samples) > maxSamples {
 			t.Error("too many samples")
 		}
+		if damage, rest, err := decodeDamage(data); err == nil {
+			if again, _, err := decodeDamage(append(encodeDamage(damage), rest...)); err != nil || !slices.Equal(again, damage) {
+				t.Fatalf("%v became %v (%v)", damage, again, err)
+			}
+		}
 		streams, err := decodeStreams(data)
 		if err != nil {
 			return
 		}
 		m := &Movie{streams: streams}
 		for _, st := range streams {
-			st.public(nil, nil)
+			st.public(nil, nil, nil)
 			st.initial()
 			for i := range st.fragments {
 				if len(st.fragments[i].table) < 64 {

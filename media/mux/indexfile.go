@@ -20,9 +20,9 @@ import (
 // IndexName is the file beside the segments that keeps the index. It may be removed at any time.
 const IndexName = "index.mux"
 
-// The file: magic with a version, which rises with every change of what is laid out, the stamp of the journal, a CRC-32C of what follows, then uvarints: the streams and their fragments. A file of
+// The file: magic with a version, which rises with every change of what is laid out, the stamp of the journal, a CRC-32C of what follows, then uvarints: what of the journal is damaged, the streams and their fragments. A file of
 // another version, of another journal, or damaged, is made anew.
-var indexMagic = [8]byte{'t', 'k', 'i', 'n', 'd', 'e', 'x', 2}
+var indexMagic = [8]byte{'t', 'k', 'i', 'n', 'd', 'e', 'x', 3}
 
 // maxIndex bounds what is read: a day of eight voices and four pictures is 50 MB.
 const maxIndex = 256 << 20
@@ -32,7 +32,8 @@ var (
 	errIndex   = errors.New("index does not fit")
 )
 
-// stamp says what a journal consists of. A segment has an id in its header that is never used twice, so an equal stamp is the same content.
+// stamp says what a journal consists of. A segment has an id in its header that is never used twice, so an equal stamp is the same content; and
+// where somebody wrote into a segment, by its time.
 type stamp struct {
 	segments [32]byte
 	erased   [32]byte // what was taken out, and which segments are not the first ones
@@ -87,13 +88,13 @@ func stampSegment(w io.Writer, path string) error {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
-	fmt.Fprintf(w, "%s %d %x\n", filepath.Base(path), st.Size(), head[:n])
+	fmt.Fprintf(w, "%s %d %d %x\n", filepath.Base(path), st.Size(), st.ModTime().UnixNano(), head[:n])
 	return nil
 }
 
 // save writes the index beside the journal, whole or not at all. It is not synced: a torn one does not fit its sum.
-func save(dir string, s stamp, streams []*stream) (err error) {
-	body := encodeIndex(streams)
+func save(dir string, s stamp, damage []Gap, streams []*stream) (err error) {
+	body := append(encodeDamage(damage), encodeIndex(streams)...)
 	head := append(indexMagic[:], s.segments[:]...)
 	head = append(head, s.erased[:]...)
 	head = binary.LittleEndian.AppendUint32(head, crc32.Checksum(body, castagnoli))
@@ -117,18 +118,38 @@ func save(dir string, s stamp, streams []*stream) (err error) {
 }
 
 // load reads the index of a journal; false when there is none that fits.
-func load(dir string, s stamp) ([]*stream, bool) {
+func load(dir string, s stamp) ([]Gap, []*stream, bool) {
 	f, err := os.Open(filepath.Join(dir, IndexName))
 	if err != nil {
-		return nil, false
+		return nil, nil, false
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxIndex))
 	if err != nil {
-		return nil, false
+		return nil, nil, false
 	}
-	streams, err := decodeIndex(data, s)
-	return streams, err == nil
+	damage, streams, err := decodeIndex(data, s)
+	return damage, streams, err == nil
+}
+
+func encodeDamage(damage []Gap) []byte {
+	b := binary.AppendUvarint(nil, uint64(len(damage)))
+	for _, g := range damage {
+		b = appendBytes(appendVarint(appendVarint(b, int64(g.From)), int64(g.To)), []byte(g.Why))
+		b = appendBytes(b, []byte(g.Source))
+	}
+	return b
+}
+
+func decodeDamage(b []byte) (damage []Gap, rest []byte, err error) {
+	r := tableReader{b: b}
+	for n := r.uvarint(); n > 0 && !r.short; n-- {
+		damage = append(damage, Gap{From: time.Duration(r.varint()), To: time.Duration(r.varint()), Why: string(r.bytes()), Source: string(r.bytes())})
+	}
+	if r.short {
+		return nil, nil, errIndex
+	}
+	return damage, r.b, nil
 }
 
 func encodeIndex(streams []*stream) []byte {
@@ -177,16 +198,21 @@ func (f *fragment) append(b []byte) []byte {
 }
 
 // decodeIndex reads a whole file. The tables stay slices of it.
-func decodeIndex(data []byte, want stamp) ([]*stream, error) {
+func decodeIndex(data []byte, want stamp) ([]Gap, []*stream, error) {
 	const head = 8 + 64 + 4
 	if len(data) < head || [8]byte(data) != indexMagic || [32]byte(data[8:]) != want.segments || [32]byte(data[40:]) != want.erased {
-		return nil, errIndex
+		return nil, nil, errIndex
 	}
 	body := data[head:]
 	if binary.LittleEndian.Uint32(data[head-4:]) != crc32.Checksum(body, castagnoli) {
-		return nil, errIndex
+		return nil, nil, errIndex
 	}
-	return decodeStreams(body)
+	damage, body, err := decodeDamage(body)
+	if err != nil {
+		return nil, nil, err
+	}
+	streams, err := decodeStreams(body)
+	return damage, streams, err
 }
 
 func decodeStreams(body []byte) ([]*stream, error) {

@@ -25,7 +25,7 @@ const (
 	blockHead    = 1 + 4 + 4
 )
 
-// planMatroska lays the file out: header, seek head, info, tracks, cues, clusters. All sizes are known, so cues come first and positions are true.
+// planMatroska lays the file out: header, seek head, info, tracks, chapters, cues, clusters. All sizes are known, so cues come first and positions are true.
 func (f *File) planMatroska(kind string) error {
 	main := f.mainPart()
 	clusters, err := f.clusters(main)
@@ -97,7 +97,8 @@ func (f *File) matroskaHead(kind string, main *part, clusters []cluster, own, to
 			number = i + 1
 		}
 	}
-	var info, tracks, cues ebml
+	var info, tracks, chapters, cues ebml
+	chapters.chapters(f.marks, f.Duration)
 	info.info(f.Duration)
 	tracks.master(idTracks, func() {
 		sounds, pictures := 0, 0
@@ -125,13 +126,19 @@ func (f *File) matroskaHead(kind string, main *part, clusters []cluster, own, to
 			position += uint64(clusterHead + c.size)
 		}
 	})
-	const seekHead = 4 + 4 + 3*(2+4+2+4+4+2+1+8)
-	at := uint64(seekHead)
+	type part struct {
+		id   uint32
+		size int
+	}
+	parts := []part{{idInfo, len(info.b)}, {idTracks, len(tracks.b)}}
+	if len(chapters.b) > 0 {
+		parts = append(parts, part{idChapters, len(chapters.b)})
+	}
+	parts = append(parts, part{idCues, len(cues.b)})
+	const seek = 2 + 4 + 2 + 4 + 4 + 2 + 1 + 8
+	at := uint64(4 + 4 + seek*len(parts))
 	w.master(idSeekHead, func() {
-		for _, s := range []struct {
-			id   uint32
-			size int
-		}{{idInfo, len(info.b)}, {idTracks, len(tracks.b)}, {idCues, len(cues.b)}} {
+		for _, s := range parts {
 			w.master(idSeek, func() {
 				w.bytes(idSeekID, []byte{byte(s.id >> 24), byte(s.id >> 16), byte(s.id >> 8), byte(s.id)})
 				w.uint(idSeekPosition, at)
@@ -139,8 +146,34 @@ func (f *File) matroskaHead(kind string, main *part, clusters []cluster, own, to
 			at += uint64(s.size)
 		}
 	})
-	w.b = append(append(append(w.b, info.b...), tracks.b...), cues.b...)
+	w.b = append(append(append(append(w.b, info.b...), tracks.b...), chapters.b...), cues.b...)
 	return w.b
+}
+
+// chapters is the Chapters element: each goes on to the next one.
+func (w *ebml) chapters(marks []Mark, end time.Duration) {
+	if len(marks) == 0 {
+		return
+	}
+	w.master(idChapters, func() {
+		w.master(idEdition, func() {
+			for i, m := range marks {
+				to := end
+				if i+1 < len(marks) {
+					to = marks[i+1].At
+				}
+				w.master(idChapter, func() {
+					w.uint(idChapterUID, uint64(i+1))
+					w.uint(idChapterStart, uint64(m.At))
+					w.uint(idChapterEnd, uint64(to))
+					w.master(idChapterDisplay, func() {
+						w.text(idChapterText, m.Text)
+						w.text(idChapterLanguage, "und")
+					})
+				})
+			}
+		})
+	})
 }
 
 func (f *File) writeClusters(o *output, clusters []cluster) error {

@@ -3,6 +3,8 @@ package mux
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -35,6 +37,7 @@ type Movie struct {
 	grower  *indexer      // of a movie that may still grow; nil: the index was read from its file
 	scanned time.Duration // arrival up to which the grower knows the journal
 	whole   bool          // finished: the recording had ended
+	damage  []Gap         // of the journal, as the scan came across it
 	stamp   stamp         // of the journal that is indexed
 }
 
@@ -66,6 +69,7 @@ type Fragment struct {
 type Gap struct {
 	From, To time.Duration
 	Why      string
+	Source   string // of Movie.Damage: the only source that lacks it, "" all may
 }
 
 // Why there is a gap: a cause of the journal's own (journal.CauseRestart, …), or one of these.
@@ -84,8 +88,7 @@ func Index(r *journal.Reader) (*Movie, error) {
 		return nil, fmt.Errorf("index %s: %w", r.Dir(), err)
 	}
 	m.stamp = s
-	if streams, ok := load(r.Dir(), s); ok {
-		m.streams, m.whole, m.scanned = streams, true, r.Duration()
+	if m.load() {
 		return m, nil
 	}
 	if err := m.scan(); err != nil {
@@ -114,8 +117,7 @@ func (m *Movie) Update() error {
 	m.stamp = s
 	if !grown {
 		m.streams, m.grower, m.scanned, m.whole = nil, nil, 0, false
-		if streams, ok := load(m.reader.Dir(), s); ok {
-			m.streams, m.whole, m.scanned = streams, true, m.reader.Duration()
+		if m.load() {
 			return nil
 		}
 	}
@@ -123,6 +125,26 @@ func (m *Movie) Update() error {
 		return fmt.Errorf("update: %w", err)
 	}
 	return nil
+}
+
+// load takes the index from its file, if it fits.
+func (m *Movie) load() (ok bool) {
+	damage, streams, ok := load(m.reader.Dir(), m.stamp)
+	if ok {
+		m.damage, m.streams, m.whole, m.scanned = damage, streams, true, m.reader.Duration()
+	}
+	return ok
+}
+
+// spoil forgets the index: the journal holds less than it says. The next Update makes it anew.
+func (m *Movie) spoil() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.whole || m.stamp == (stamp{}) {
+		return
+	}
+	m.stamp = stamp{}
+	_ = os.Remove(filepath.Join(m.reader.Dir(), IndexName)) // another that fits it no better
 }
 
 // scan reads what the journal has beyond scanned: of a running lesson for as long as a viewer may wait, the rest the next time.
@@ -150,6 +172,7 @@ func (m *Movie) scan() error {
 		m.whole = true
 	}
 	m.streams = m.grower.streams
+	m.damage = damageOf(r.Events())
 	m.choose()
 	if m.whole {
 		m.grower = nil
@@ -157,7 +180,7 @@ func (m *Movie) scan() error {
 			s.layout = layout{}
 		}
 		// A full disk is no reason to refuse playing: without the file it is made anew the next time.
-		_ = save(r.Dir(), m.stamp, m.streams)
+		_ = save(r.Dir(), m.stamp, m.damage, m.streams)
 	}
 	return nil
 }
@@ -177,6 +200,24 @@ func (m *Movie) choose() {
 		}
 		s.measure()
 	}
+}
+
+// damageOf is what of the journal is damaged or not there.
+func damageOf(events []journal.Event) (out []Gap) {
+	for _, e := range events {
+		if why := e.Detail["cause"]; e.Name == journal.EventGap && (why == journal.CauseDamaged || why == journal.CauseMissing) {
+			d, _ := time.ParseDuration(e.Detail["for"])
+			out = append(out, Gap{From: e.At, To: e.At + d, Why: why, Source: e.Detail["source"]})
+		}
+	}
+	return out
+}
+
+// Damage is what of the journal is damaged or not there, as far as it was read for the index. A gap of no length is one too.
+func (m *Movie) Damage() []Gap {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.Clone(m.damage)
 }
 
 // Whole reports whether the recording has ended and all of it is indexed.
@@ -210,7 +251,7 @@ func (m *Movie) Streams() []Stream {
 		if len(s.fragments) == 0 {
 			continue
 		}
-		out = append(out, s.public(events, erased))
+		out = append(out, s.public(events, erased, m.damage))
 	}
 	slices.SortStableFunc(out, func(a, b Stream) int { return rank(a) - rank(b) })
 	return out
@@ -224,7 +265,7 @@ func rank(s Stream) int {
 	return len(first)
 }
 
-func (s *stream) public(events []journal.Event, erased []journal.ErasedRange) Stream {
+func (s *stream) public(events []journal.Event, erased []journal.ErasedRange, damage []Gap) Stream {
 	out := Stream{
 		Name: s.name, Source: s.source, Campus: s.campus, Room: s.room, Kind: track.Audio, Codec: s.codec, MIME: s.mime(),
 		Width: s.largest.Width, Height: s.largest.Height, Fragments: make([]Fragment, len(s.fragments)),
@@ -238,11 +279,11 @@ func (s *stream) public(events []journal.Event, erased []journal.ErasedRange) St
 		out.Fragments[i] = Fragment{At: at, Duration: span(f.at+f.duration, s.scale()) - at, Bytes: f.size, Gap: f.gap, Continues: f.continues}
 	}
 	for _, g := range s.gaps {
-		why := g.why(events, erased, s.source)
+		why := g.why(events, erased, damage, s.source)
 		if why == WhyLost && g.to-g.from >= unwanted && !s.teaches() {
 			why = WhyStopped
 		}
-		out.Gaps = append(out.Gaps, Gap{g.from, g.to, why})
+		out.Gaps = append(out.Gaps, Gap{From: g.from, To: g.to, Why: why})
 	}
 	return out
 }
@@ -255,20 +296,28 @@ func (s *stream) teaches() bool {
 	return s.name == track.Teacher || s.name == track.Board || s.name == track.Voice
 }
 
+// A packet lies in the journal when it came, and in its stream when it was made.
+const underway = 2 * time.Second
+
 // why looks for what the journal says of that time.
-func (g gap) why(events []journal.Event, erased []journal.ErasedRange, source string) string {
+func (g gap) why(events []journal.Event, erased []journal.ErasedRange, damage []Gap, source string) string {
 	for _, e := range erased {
 		if e.From < g.to && e.To > g.from && (e.Source == "" || e.Source == source) {
 			return WhyErased
 		}
 	}
 	for _, e := range events {
-		if e.Name != journal.EventGap {
+		if c := e.Detail["cause"]; e.Name != journal.EventGap || c == journal.CauseDamaged || c == journal.CauseMissing {
 			continue
 		}
 		d, err := time.ParseDuration(e.Detail["for"])
 		if err == nil && e.At < g.to && e.At+d > g.from {
 			return e.Detail["cause"]
+		}
+	}
+	for _, d := range damage {
+		if d.From-underway < g.to && d.To > g.from-underway && (d.Source == "" || d.Source == source) {
+			return d.Why
 		}
 	}
 	if g.lost {
@@ -298,7 +347,7 @@ func (m *Movie) Init(stream string) ([]byte, error) {
 	return s.initial(), nil
 }
 
-// Fragment makes fragment n of a stream, reading only its part of the journal.
+// Fragment makes fragment n of a stream, reading only its part of the journal. ErrGone: the next Update makes the movie of what is left.
 func (m *Movie) Fragment(stream string, n int) ([]byte, error) {
 	m.mu.RLock()
 	s := m.stream(stream)
@@ -309,6 +358,9 @@ func (m *Movie) Fragment(stream string, n int) ([]byte, error) {
 	f := s.fragments[n]
 	m.mu.RUnlock()
 	samples, data, err := read(m.reader, s.codec, &f)
+	if errors.Is(err, ErrGone) {
+		m.spoil()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("fragment %d of %s: %w", n, stream, err)
 	}

@@ -523,7 +523,7 @@ func TestIndexFile(t *testing.T) {
 		must(t, os.WriteFile(path, tt.file, 0o600))
 		st, err := stampOf(r)
 		must(t, err)
-		if _, ok := load(s.dir, st); ok != tt.used {
+		if _, _, ok := load(s.dir, st); ok != tt.used {
 			t.Errorf("%s: used %v", tt.name, ok)
 		}
 		m := index(t, s.open(t))

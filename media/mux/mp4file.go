@@ -96,8 +96,27 @@ func (f *File) moov(tables []*sampleTable, headers uint64) []byte {
 			spec.movie = spec.empty + uint64(length*movieScale/p.stream.scale())
 			w.trak(spec)
 		}
+		w.chapters(f.marks)
 	})
 	return w.b
+}
+
+// chapters writes the list of chapters that Nero began with and VLC, mpv and ffmpeg read: times in 100 ns.
+func (w *boxes) chapters(marks []Mark) {
+	if len(marks) == 0 {
+		return
+	}
+	w.box("udta", func() {
+		w.full("chpl", 1, 0, func() {
+			w.u32(0)
+			w.u8(byte(len(marks)))
+			for _, m := range marks {
+				w.u64(uint64(m.At / 100))
+				w.u8(byte(len(m.Text)))
+				w.text(m.Text)
+			}
+		})
+	})
 }
 
 // sampleTable is what stbl says of a track.

@@ -2,6 +2,7 @@ package mux
 
 import (
 	"encoding/binary"
+	"fmt"
 )
 
 // Ogg pages (RFC 3533) of Opus (RFC 7845).
@@ -12,6 +13,8 @@ const (
 	oggBegin   = 2
 	oggEnd     = 4
 	oggHeadLen = 27
+
+	oggComments = 60_000 // bytes, so that they fit one page
 )
 
 // oggCRC is the table of polynomial 0x04c11db7, not reflected.
@@ -84,7 +87,7 @@ func (p *oggPages) next() {
 
 // planOgg lays out one voice.
 func (f *File) planOgg() error {
-	head := oggHead()
+	head := oggHead(f.marks)
 	p := oggPages{number: 2}
 	size := len(head)
 	c := cursor{part: &f.parts[0]}
@@ -129,15 +132,29 @@ func (f *File) planOgg() error {
 	return nil
 }
 
-// oggHead is the two pages before the sound.
-func oggHead() []byte {
+// oggHead is the two pages before the sound. Chapters are comments, as VorbisComment users agreed on (CHAPTER001=00:00:00.000).
+func oggHead(marks []Mark) []byte {
 	p := oggPages{}
 	id := opusHead()
 	p.add(len(id), id, 0)
 	b := p.page(oggBegin)
 	tags := binary.LittleEndian.AppendUint32([]byte("OpusTags"), uint32(len(writer)))
 	tags = append(tags, writer...)
-	tags = append(tags, 0, 0, 0, 0)
+	var comments [][]byte
+	size := 0
+	for i, m := range marks {
+		at := m.At.Milliseconds()
+		time := fmt.Appendf(nil, "CHAPTER%03d=%02d:%02d:%02d.%03d", i, at/3600000, at/60000%60, at/1000%60, at%1000)
+		name := fmt.Appendf(nil, "CHAPTER%03dNAME=%s", i, m.Text)
+		if size += len(time) + len(name) + 8; size > oggComments {
+			break
+		}
+		comments = append(comments, time, name)
+	}
+	tags = binary.LittleEndian.AppendUint32(tags, uint32(len(comments)))
+	for _, c := range comments {
+		tags = append(binary.LittleEndian.AppendUint32(tags, uint32(len(c))), c...)
+	}
 	p.add(len(tags), tags, 0)
 	return append(b, p.page(0)...)
 }

@@ -287,14 +287,20 @@ type studio struct {
 	w     *journal.Writer
 	clock packet.Time
 	rng   *rand.Rand
+	cut   time.Duration // segments last that long, 0: as usual
 }
 
 func newStudio(t testing.TB) *studio {
 	t.Helper()
+	return newStudioOf(t, 0)
+}
+
+func newStudioOf(t testing.TB, cut time.Duration) *studio {
+	t.Helper()
 	root := t.TempDir()
 	keys, err := journal.OpenKeys(filepath.Join(root, "keys"))
 	must(t, err)
-	s := &studio{dir: filepath.Join(root, "recordings", "l1"), keys: keys, clock: 1e18, rng: rand.New(rand.NewPCG(1, 2))}
+	s := &studio{dir: filepath.Join(root, "recordings", "l1"), keys: keys, clock: 1e18, rng: rand.New(rand.NewPCG(1, 2)), cut: cut}
 	must(t, os.MkdirAll(filepath.Dir(s.dir), 0o700))
 	s.w, err = journal.Create(s.dir, journal.Info{Lesson: "l1", Campus: "hexin", Master: "hexin", Mode: journal.ModeKeep}, keys, s.options())
 	must(t, err)
@@ -304,7 +310,7 @@ func newStudio(t testing.TB) *studio {
 
 func (s *studio) options() journal.Options {
 	boot := s.clock
-	return journal.Options{Media: func() packet.Time { return s.clock }, Disk: quickDisk{}, Wall: func() time.Time { return time.Unix(0, int64(s.clock)) },
+	return journal.Options{Media: func() packet.Time { return s.clock }, Disk: quickDisk{}, Segment: s.cut, Wall: func() time.Time { return time.Unix(0, int64(s.clock)) },
 		Boot: func() ([16]byte, time.Duration) { return [16]byte{1}, s.clock.Sub(boot) + time.Hour }}
 }
 
