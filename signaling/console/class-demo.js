@@ -118,6 +118,10 @@ const states = {
 	"soon.look": () => ({ room: room({ state: "look", next: next(now + 0.5 * minute) }) }),
 	joining: () => ({ room: room({ state: "joining" }) }),
 	tap: () => ({ lesson: lesson({}), soundBlocked: true }),
+	test: () => ({ room: room({ state: "idle", next: next(now + 25 * minute) }), captures: false, test: "chirp" }),
+	"test.clap": () => ({ room: room({ state: "idle" }), captures: false, test: "clap" }),
+	"test.heard": () => ({ room: room({ state: "idle" }), captures: false, test: "heard" }),
+	"test.show": () => ({ room: room({ state: "idle" }), captures: false, test: "show" }),
 	fresh: () => ({ room: room({ state: "fresh", uplink: undefined }), captures: false }),
 	codec: () => ({ lesson: lesson({}), codec: true }),
 	refused: () => ({ status: "refused", code: "forbidden", room: null, captures: false }),
@@ -126,7 +130,7 @@ const states = {
 /** @type {Facts} */
 const usual = {
 	now, beside: true, status: "open", code: "", statusSince: now - minute, nextTry: 0, box: "b", me: "sanhe", room: null, lesson: null, dataAt: now, enteredAt: now - 10 * minute,
-	captures: true, camera: "on", microphone: "on", covered: false, soundBlocked: false, codec: false,
+	captures: true, camera: "on", microphone: "on", covered: false, soundBlocked: false, codec: false, test: "",
 };
 
 /**

@@ -7,6 +7,7 @@ import { JoinForm } from "./class-join.js";
 import { listen } from "./class-keys.js";
 import { looking, plan, waiting } from "./class-layout.js";
 import { Sound } from "./class-sound.js";
+import { listenForTests, mayGoOn } from "./class-test.js";
 import { choose, doneAfter, forgetful, hand, inLesson, isMaster, own } from "./class-state.js";
 import { View, element } from "./class-view.js";
 import { Client, address } from "./protocol.js";
@@ -75,6 +76,7 @@ export class Wall {
 		this.form = new JoinForm((key, values) => this.view.say(key, values));
 		this.info = new Info(this.view, this.client);
 		this.preview = new MediaStream();
+		this.test = listenForTests(this.client, { volume: () => this.sound.volume, covered: () => this.covered, changed: () => this.render() });
 		this.subscribe();
 	}
 
@@ -139,7 +141,7 @@ export class Wall {
 	/** @returns {import("./class-state.js").Facts} */
 	facts() {
 		const c = this.client;
-		const known = {
+		return {
 			now: c.now(),
 			beside,
 			status: c.status,
@@ -158,8 +160,8 @@ export class Wall {
 			covered: this.covered,
 			soundBlocked: this.sound.blocked && !this.sound.silent,
 			codec: this.codec || this.publisher.voiceOnly,
+			test: this.test.doing,
 		};
-		return known;
 	}
 
 	/** Looks at what is known, does what follows from it, and draws. */
@@ -170,6 +172,9 @@ export class Wall {
 		const key = this.memory.key;
 		const here = inLesson(f) && f.status !== "closed" && f.code !== "room-taken";
 		const master = isMaster(f);
+		if (f.test !== "" && !mayGoOn(f, here)) {
+			return this.test.stop("lesson"); // which draws again
+		}
 		this.sound.silent = master;
 		if (here) {
 			this.receiver.start();
@@ -177,7 +182,7 @@ export class Wall {
 			this.receiver.stop();
 		}
 		const films = this.room !== null; // it says whether the camera is covered
-		this.capture(films && ((here && !master) || key === "soon" || key === "soon.look"), films && here && !master);
+		this.capture(films && ((here && !master) || (key === "soon" && f.test === "") || key === "soon.look"), films && here && !master);
 		if (key === "floor.us" && before !== "floor.us" && before !== "floor.quiet") {
 			this.sound.chime();
 		}

@@ -37,12 +37,14 @@ export const doneAfter = 3000; // ms with the floor until it can be given back
  * @property {boolean} covered
  * @property {boolean} soundBlocked the browser wants a gesture before sound
  * @property {boolean} codec the browser cannot decode the lesson's pictures
+ * @property {import("./selftest.js").Doing} test what the room is trying of itself, outside lessons
  */
 
 /**
  * @typedef {"floor.us" | "floor.quiet" | "room.taken" | "link.down" | "link.long" | "box.restart" | "teacher.down" | "audio.only" | "board.still"
  *   | "picture.soft" | "cam.missing" | "mic.missing" | "disk.full" | "disk.failed" | "hand.up" | "floor.other" | "wait.teacher" | "live" | "ended" | "removed"
- *   | "idle" | "soon" | "soon.look" | "joining" | "tap" | "fresh" | "codec" | "refused"} Key
+ *   | "idle" | "soon" | "soon.look" | "joining" | "tap" | "fresh" | "codec" | "refused"
+ *   | "test" | "test.clap" | "test.heard" | "test.show"} Key
  */
 
 /** @typedef {{raw: boolean, at: number, held: boolean, since: number}} Held a trouble that was seen, and since when it is believed */
@@ -146,6 +148,16 @@ function phase(f) {
 		case "wrong-state":
 		case "ended":
 			return f.now - f.statusSince < endedFor ? "ended" : "idle";
+	}
+	switch (f.test) {
+		case "":
+			break;
+		case "clap":
+		case "heard":
+		case "show":
+			return `test.${f.test}`;
+		default:
+			return "test";
 	}
 	switch (f.room?.state) {
 		case "fresh":
@@ -262,6 +274,7 @@ export function look(key) {
 		case "hand.up":
 			return { look: "warn", mark: "✋", code: "" };
 		case "live":
+		case "test.heard":
 			return { look: "good", mark: "✓", code: "" };
 	}
 	return { look: "", mark: "", code: "" };

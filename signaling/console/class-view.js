@@ -332,7 +332,11 @@ export class View {
 
 	/** The room's own page between lessons. @param {Facts} f @param {Memory} m @param {import("./class-checks.js").Check[]} checks */
 	roomPage(f, m, checks) {
-		const here = m.key === "idle" || m.key === "soon" || m.key === "ended" || m.key === "removed" || m.key === "room.taken";
+		const here = m.key === "idle" || m.key === "soon" || m.key === "ended" || m.key === "removed" || m.key === "room.taken" || m.key.startsWith("test");
+		element("testpicture").hidden = m.key !== "test.show";
+		write("testask", this.say("test.ask"));
+		write("testhow", this.say("test.how"));
+		write("testroom", f.room?.name ?? "");
 		element("room").hidden = !here;
 		document.body.classList.toggle("between", here);
 		write("bigclock", clock(f.now));

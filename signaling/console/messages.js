@@ -145,11 +145,24 @@
  * @property {Source} source
  * @property {EncodeLayer[]} layers
  * @property {number} keyframeEvery
+ * @property {number} [maxWidth] what the machine of this page can encode
+ * @property {number} [maxHeight]
  */
 
 /** @typedef {{type: "level", rooms: Record<string, number>}} Level */
 /** @typedef {{type: "say", code: "phrase-seen", note: number}} Say */
 /** @typedef {{type: "bye", code: string}} Bye */
+/** @typedef {{type: "self-test", test: number, do: ("chirp" | "clap" | "picture" | "show")[]}} SelfTest */
+
+/**
+ * @typedef {object} SelfTested what came of a self-test; levels are dB of full scale
+ * @property {number} test
+ * @property {{microphone: "ok" | "silent" | "none" | "busy" | "blocked", plays: boolean, heard: boolean, level: number, noise: number}} [chirp]
+ * @property {{microphone: "ok" | "silent" | "none" | "busy" | "blocked", heard: boolean, level: number}} [clap]
+ * @property {"ok" | "black" | "frozen" | "none" | "busy" | "blocked" | "covered"} [picture]
+ * @property {boolean} [shown]
+ * @property {"lesson" | "asked" | "failed"} [stopped]
+ */
 
 /**
  * What a page listens to, by type.
@@ -161,6 +174,7 @@
  * @property {Level} level
  * @property {Say} say
  * @property {Bye} bye
+ * @property {SelfTest} self-test
  */
 
 /**
@@ -195,6 +209,7 @@
  *   "media.restart": {pc: "up" | "down"},
  *   "encoded": {source: Source, layers: {rid: string, active: boolean, width: number, height: number, fps: number, bitrate: number}[], limited: string},
  *   "stats": {total: number, concealed: number, silentConcealed: number, freezes: number, freezeMs: number, boardFrames: number, teacherFrames: number, level: number, fps: number, delayMs?: number},
+ *   "self-test": SelfTested,
  *   "devices": {cam: boolean, mic: boolean, camMissing: boolean, micMissing: boolean},
  *   "bye": {},
  * }} Requests

@@ -221,6 +221,7 @@ export class Publisher {
 		}
 		try {
 			const p = sender.getParameters();
+			const over = excess(sender.track, e);
 			for (const have of p.encodings ?? []) {
 				const want = e.layers.find((l) => l.rid === (have.rid ?? "")) ?? (e.layers.length === 1 ? e.layers[0] : undefined);
 				if (want) {
@@ -229,7 +230,7 @@ export class Publisher {
 						have.maxBitrate = want.maxBitrate;
 					}
 					if (e.source !== "voice") {
-						have.scaleResolutionDownBy = Math.max(1, want.scale);
+						have.scaleResolutionDownBy = Math.max(1, want.scale) * over;
 						have.maxFramerate = want.fps > 0 ? want.fps : undefined;
 					}
 				}
@@ -271,6 +272,12 @@ export class Publisher {
 		}
 		await this.client.request("encoded", { source, layers: made, limited }).catch(() => {});
 	}
+}
+
+/** How much more a camera gives than the box's machine can encode. @param {MediaStreamTrack | null} track @param {Encode} e */
+function excess(track, e) {
+	const { width = 0, height = 0 } = track?.getSettings() ?? {};
+	return Math.max(1, width / (e.maxWidth || Infinity), height / (e.maxHeight || Infinity));
 }
 
 /**
