@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0 // latencies of the testbench
 	github.com/alecthomas/kong v1.17.0 // command line
+	github.com/bluenviron/gortsplib/v5 v5.6.4 // network cameras
 	github.com/chromedp/cdproto v0.159.0 // tests only: input as a hand makes it
 	github.com/chromedp/chromedp v0.23.0 // tests only: a real browser
 	github.com/coreos/go-systemd/v22 v22.7.0 // sd_notify and watchdog
@@ -32,6 +33,7 @@ require (
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
+	github.com/bluenviron/mediacommon/v2 v2.9.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/uuid v1.6.0 // indirect
