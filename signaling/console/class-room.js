@@ -138,6 +138,17 @@ export class Wall {
 		}
 	}
 
+	/** Whether a network camera of the box films this room, so that the page opens none. */
+	get byBox() {
+		return (this.room?.films ?? []).length > 0;
+	}
+
+	/** How that camera does; the lesson knows. @returns {import("./capture.js").DeviceState} */
+	get far() {
+		const own = this.lesson?.rooms.find((r) => r.room === this.client.me?.room);
+		return own?.cam ? "on" : "opening"; // one that is away is the technician's matter: there is nothing here to push in
+	}
+
 	/** @returns {import("./class-state.js").Facts} */
 	facts() {
 		const c = this.client;
@@ -154,8 +165,9 @@ export class Wall {
 			lesson: this.lesson,
 			dataAt: this.dataAt,
 			enteredAt: this.enteredAt,
-			captures: this.camera.state !== "off" || this.covered,
-			camera: this.covered ? /** @type {const} */ ("on") : this.camera.state,
+			captures: this.camera.state !== "off" || this.covered || (this.byBox && this.microphone.state !== "off"),
+			films: this.byBox,
+			camera: this.covered ? /** @type {const} */ ("on") : this.byBox ? this.far : this.camera.state,
 			microphone: this.microphone.state,
 			covered: this.covered,
 			soundBlocked: this.sound.blocked && !this.sound.silent,
@@ -218,6 +230,9 @@ export class Wall {
 			if (this.covered) {
 				return { stream: null, key: "covered", note: "covered" };
 			}
+			if (this.byBox) {
+				return this.arrived(this.receiver.table.find((s) => s.kind === "video" && s.own && s.source === "pupils" && !s.reason));
+			}
 			const track = this.camera.track;
 			return track === null ? { stream: null, key: "plug", note: "plug" } : { stream: this.preview, key: `own ${track.id}`, note: "" };
 		}
@@ -233,11 +248,21 @@ export class Wall {
 		return { stream, key: `${this.receiver.generation} ${slot.mid} ${slot.source} ${slot.room}`, note: "" };
 	}
 
+	/** The room's own picture as the box sends it back. @param {import("./messages.js").Slot | undefined} slot @returns {Shown} */
+	arrived(slot) {
+		const stream = slot ? this.receiver.stream(slot) : null;
+		return slot === undefined || stream === null
+			? { stream: null, key: "none", note: "name" }
+			: { stream, key: `${this.receiver.generation} ${slot.mid} own`, note: "" };
+	}
+
 	/** @param {boolean} open the devices are wanted @param {boolean} send and may be sent */
 	capture(open, send) {
 		if (open) {
 			this.microphone.start();
-			if (!this.covered) {
+			if (this.byBox) {
+				this.camera.stop();
+			} else if (!this.covered) {
 				this.camera.start();
 			}
 		} else if (this.microphone.state !== "off" || this.camera.state !== "off") {
@@ -291,7 +316,9 @@ export class Wall {
 		sessionStorage.setItem("covered", on ? "1" : ""); // a page that is loaded anew stays covered
 		if (on) {
 			this.black = new Black();
-			this.publisher.set("pupils", this.black.track);
+			if (!this.byBox) {
+				this.publisher.set("pupils", this.black.track);
+			}
 			this.camera.stop();
 		} else {
 			this.black?.stop();
@@ -304,7 +331,7 @@ export class Wall {
 
 	/** Held at the screen: the room decides, the box is told. */
 	toggleCover() {
-		if (this.microphone.state === "off" && this.camera.state === "off" && !this.covered) {
+		if (this.microphone.state === "off" && this.camera.state === "off" && !this.covered && !this.byBox) {
 			return; // nothing is filmed
 		}
 		this.cover(!this.covered);

@@ -32,6 +32,7 @@ export const doneAfter = 3000; // ms with the floor until it can be given back
  * @property {number} dataAt when sound or pictures were last received
  * @property {number} enteredAt since when this page has been in this lesson
  * @property {boolean} captures this page has the room's camera and microphone
+ * @property {boolean} [films] a network camera of the box films this room
  * @property {DeviceState} camera
  * @property {DeviceState} microphone
  * @property {boolean} covered
@@ -310,7 +311,9 @@ export function signs(f, m) {
 		}
 	}
 	if (isMaster(f)) { // the teacher's page films this room
-		if (l.sources.teacher || l.sources.pupils) {
+		if (f.films && f.covered) {
+			out.push({ id: "camera", key: "class.sign.covered", mark: "▣", look: "" });
+		} else if (l.sources.teacher || l.sources.pupils) {
 			out.push({ id: "camera", key: "class.sign.camera", mark: "◉", look: "" });
 		}
 		if (l.sources.voice) {

@@ -120,6 +120,7 @@
  * @property {Layout | ""} layout
  * @property {number} volume
  * @property {string} [code]
+ * @property {Source[]} [films] what network cameras of the box make of this room: no page opens a camera for them
  * @property {Recording} [recording] absent on a box without a recorder
  */
 

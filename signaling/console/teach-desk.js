@@ -97,6 +97,7 @@ export class Desk {
 		this.client.on("room", (e) => {
 			this.phoneBase = e.assist ? new URL(e.assist.url, location.href).origin : "";
 			this.recorded(e.recording);
+			this.studio.film(e.films ?? []);
 		});
 		setInterval(() => this.beat(), beat);
 		setInterval(() => void this.measure(), 1000);

@@ -155,7 +155,8 @@ export class Drawing {
 		const big = desk.big === "" ? undefined : l.rooms.find((r) => r.room === desk.big);
 		by("close-big").hidden = big === undefined;
 		const board = studio.board.track;
-		by("preview").classList.toggle("mirrored", big === undefined && board === null);
+		const camera = this.camera;
+		by("preview").classList.toggle("mirrored", big === undefined && board === null && studio.camera.track !== null);
 		if (big) {
 			const p = this.picture(big.room);
 			show(by("preview"), p.stream, p.key, big.name);
@@ -163,9 +164,16 @@ export class Drawing {
 			write(by("caption"), big.name);
 			return;
 		}
-		this.screen("preview", board ?? studio.camera.track, board ? "teach.preview.board" : "teach.preview.camera");
-		this.screen("inset", board ? studio.camera.track : null, "teach.preview.camera");
-		write(by("caption"), say(desk.words, board ? "teach.caption.board" : studio.camera.track ? "teach.caption.camera" : "teach.caption.none"));
+		this.screen("preview", board ?? camera, board ? "teach.preview.board" : "teach.preview.camera");
+		this.screen("inset", board ? camera : null, "teach.preview.camera");
+		write(by("caption"), say(desk.words, board ? "teach.caption.board" : camera ? "teach.caption.camera" : "teach.caption.none"));
+	}
+
+	/** The picture of the teacher: this page's camera, or what the box sends back of its own. @returns {MediaStreamTrack | null} */
+	get camera() {
+		const { studio, receiver } = this.desk;
+		const own = studio.films.includes("teacher") ? receiver.table.find((s) => s.kind === "video" && s.own && s.source === "teacher" && !s.reason) : undefined;
+		return studio.camera.track ?? (own ? (receiver.stream(own)?.getVideoTracks()[0] ?? null) : null);
 	}
 
 	/** What the rooms see of a lesson that is taught elsewhere. @param {Lesson} l */

@@ -39,6 +39,8 @@ export class Studio {
 		this.loudAt = 0;
 		this.clips = false;
 		this.noise = false;
+		/** what network cameras of the box make of this room @type {import("./messages.js").Source[]} */
+		this.films = [];
 		this.slow = false; // this school's link carries less than is needed
 		/** what is sent as the voice: a copy of a microphone's track that is switched off while muted @type {MediaStreamTrack | null} */
 		this.voice = null;
@@ -61,12 +63,26 @@ export class Studio {
 		this.remember();
 		navigator.mediaDevices?.addEventListener("devicechange", () => void this.list());
 		await this.list();
-		this.camera.start();
+		this.film(this.films);
 		this.clean.start();
 		this.follow();
 		if (!this.board.asks && this.choices.board !== "none" && this.there("videoinput", this.choices.board)) {
 			void this.board.start();
 		}
+	}
+
+	/** No camera is opened for what a network camera of the box makes. @param {import("./messages.js").Source[]} sources */
+	film(sources) {
+		this.films = sources;
+		if (!this.open) {
+			return;
+		}
+		if (sources.includes("teacher")) {
+			this.camera.stop();
+		} else if (this.camera.state === "off") {
+			this.camera.start();
+		}
+		this.follow();
 	}
 
 	/** Gives everything up: lights go out. */
@@ -142,7 +158,7 @@ export class Studio {
 		} else {
 			this.plain.stop();
 		}
-		if (this.choices.withPupils && this.second !== undefined) {
+		if (this.choices.withPupils && this.second !== undefined && !this.films.includes("pupils")) {
 			this.pupils.start();
 		} else {
 			this.pupils.stop();

@@ -27,6 +27,7 @@ type (
 		Volume  int         `json:"volume"` // 0…100
 		Code    string      `json:"code,omitempty"`
 
+		Films     []string   `json:"films,omitempty"`     // sources of the room that the box's own cameras make in this lesson: its pages open none for them
 		Recording *Recording `json:"recording,omitempty"` // nil: this box has no recorder
 	}
 	// Recording is what the box of the room really does with the lesson.

@@ -142,7 +142,7 @@ func (s *Session) bind() {
 		return
 	}
 	wants := layout(s.state, viewer{page: s.page, room: s.room, plays: s.page == protocol.PageClass && s.holds(), lead: s.leads(), remote: s.remote,
-		layout: s.here().layout})
+		layout: s.here().layout, films: s.films()})
 	next, left := assign(d.kinds, d.bound, wants)
 	if !changed(d.bound, next) && !changed(d.left, left) {
 		return

@@ -160,6 +160,7 @@ func (s *Session) showRoom(now time.Time) {
 	if s.role == auth.Classroom && e.State == protocol.RoomIn && cfg.Assist != nil && !s.inMaster() {
 		e.Assist = cfg.Assist(s.lesson, s.campus, s.classroom)
 	}
+	e.Films = s.films()
 	if cfg.Recording != nil && s.lesson != "" {
 		rec := cfg.Recording(s.lesson)
 		if e.State != protocol.RoomEnded {

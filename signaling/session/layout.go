@@ -31,10 +31,11 @@ type want struct {
 type viewer struct {
 	page   string
 	room   string
-	plays  bool   // it is this room's sound
-	lead   bool   // it teaches
-	remote bool   // it controls, and at most looks on
-	layout string // of this room's screen; "" follows the lesson's
+	plays  bool     // it is this room's sound
+	lead   bool     // it teaches
+	remote bool     // it controls, and at most looks on
+	layout string   // of this room's screen; "" follows the lesson's
+	films  []string // what cameras of the box make of this room: its pages have no picture of their own
 }
 
 // layout says what a page is given, the most important first, voices before pictures. It is where privacy is decided: a campus is heard by
@@ -51,6 +52,7 @@ func layout(st *protocol.State, v viewer) []want {
 	case v.page == protocol.PageTeach && v.lead && !v.remote:
 		l.voices(false)
 		l.tiles()
+		l.mine(track.Teacher, st.Master.Room, st.Master.Name, "")
 	case v.page == protocol.PageTeach: // only looks on, in silence: what the rooms see of the teacher, and no pupils
 		l.taught(large)
 	case v.page == protocol.PageClass && master:
@@ -58,6 +60,7 @@ func layout(st *protocol.State, v viewer) []want {
 	case v.page == protocol.PageClass && attends && own.State != protocol.RoomRemoved && v.plays:
 		l.voices(true)
 		l.member()
+		l.mine(track.Pupils, own.Room, own.Name, own.Box)
 	}
 	return l.wants
 }
@@ -104,6 +107,13 @@ func (l *layouter) of(r protocol.RoomState, source string, s size) {
 		return
 	}
 	l.wants = append(l.wants, want{key: track.Key{Lesson: l.st.ID, Origin: r.Box, Source: source}, room: r.Room, name: r.Name, size: s})
+}
+
+// mine adds the room's own picture, where its page does not make it.
+func (l *layouter) mine(source, room, name, box string) {
+	if slices.Contains(l.v.films, source) {
+		l.wants = append(l.wants, want{key: track.Key{Lesson: l.st.ID, Origin: box, Source: source}, room: room, name: name, own: true, size: small})
+	}
 }
 
 // called are the members with the floor, the first one first.

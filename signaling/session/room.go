@@ -197,9 +197,11 @@ func (s *Server) present(lesson, room string) {
 	}
 	s.telling.Lock() // what is newer is told later
 	defer s.telling.Unlock()
+	films := s.films(lesson, room)
 	key := lesson + "\x00" + room
 	s.mu.Lock()
 	p, ok := s.presenceLocked(lesson, room, time.Now())
+	film(&p, films)
 	_, was := s.spoken[key]
 	if ok {
 		s.spoken[key] = struct{}{}
@@ -207,6 +209,9 @@ func (s *Server) present(lesson, room string) {
 		delete(s.spoken, key)
 	}
 	s.mu.Unlock()
+	if s.cfg.Changed != nil {
+		s.cfg.Changed()
+	}
 	switch {
 	case ok:
 		s.cfg.Hub.Presence(lesson, p)

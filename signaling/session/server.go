@@ -83,6 +83,10 @@ type Config struct {
 	Uplink func() *protocol.Uplink                                 // nil: no parent, ever
 	Assist func(lesson, campus, classroom string) *protocol.Assist // how a phone comes into this room's lesson; nil: not at all
 	Help   func(lesson, room, code string)                         // calls the technician; nil: nobody
+	// Films are the sources that cameras of the box itself make for a room in a lesson. nil: there are none.
+	Films func(lesson, room string) []Film
+	// Changed is called when Scenes may answer otherwise than before. nil: nobody asks.
+	Changed func()
 	// Recording is what this box does with a lesson. nil: it has no recorder.
 	Recording func(lesson string) protocol.Recording
 	// Capture is what this machine can encode at its own wall screen; nil: whatever a lesson wants.

@@ -61,10 +61,13 @@ func (s *Session) mayPublish(tracks []protocol.Track) error {
 	case s.role == auth.Classroom && s.state != nil && taughtAt(s.state) == s.srv.cfg.Box:
 		return protocol.Errorf(protocol.Full, "this box sends for the room where the lesson is taught")
 	}
-	seen := map[string]bool{}
+	seen, filmed := map[string]bool{}, s.films()
 	for _, t := range tracks {
 		if s.role == auth.Classroom && t.Source != track.Voice && t.Source != track.Pupils {
 			return protocol.Errorf(protocol.Forbidden, "a classroom does not send %s", t.Source)
+		}
+		if slices.Contains(filmed, t.Source) {
+			return protocol.Errorf(protocol.Full, "a camera of this room sends %s", t.Source)
 		}
 		if seen[t.Source] {
 			return protocol.Errorf(protocol.Malformed, "tracks: %s twice", t.Source)

@@ -1,0 +1,118 @@
+package session
+
+import (
+	"slices"
+	"time"
+
+	"tongke/media/track"
+	"tongke/signaling/auth"
+	"tongke/signaling/protocol"
+)
+
+// Film is a source of a room that a camera of the box itself makes, in the place of a page's camera.
+type Film struct {
+	Source  string
+	On      bool // its pictures are at the relay
+	Failing bool // it was tried, and gives none
+}
+
+// Scene is what a camera of the box must know of its room in a lesson before it may send.
+type Scene struct {
+	Lesson  string
+	Covered bool     // the room's camera is covered
+	Screen  bool     // the wall screen is in the lesson and shows what is sent
+	Sources []string // what a teacher's page of the room sends
+}
+
+// Scenes are the lessons that pages of a room are in.
+func (s *Server) Scenes(room string) []Scene {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.rooms[room]
+	if r == nil {
+		return nil
+	}
+	now := time.Now()
+	var out []Scene
+	for one := range r.present {
+		f := &one.facts
+		if f.lesson == "" {
+			continue
+		}
+		i := slices.IndexFunc(out, func(x Scene) bool { return x.Lesson == f.lesson })
+		if i < 0 {
+			i, out = len(out), append(out, Scene{Lesson: f.lesson, Covered: r.covered})
+		}
+		there := f.attached || now.Sub(f.lost) < blinkFor
+		out[i].Screen = out[i].Screen || there && one == r.screen
+		if one.role == auth.Teacher {
+			out[i].Sources = append(out[i].Sources, f.published...)
+		}
+	}
+	return out
+}
+
+// Stage says which source a camera of the box makes in a lesson, and whether it may send now. A camera on the classroom is the teacher's where
+// the teacher is, and the pupils' in every other room; the board's is the board where the teacher is, while his page shares none. It sends
+// while the lesson is on and either its own room's teacher leads or the wall screen that shows the sign is there, and never while it is
+// covered. It is pure.
+func Stage(st protocol.State, box, room, as string, at Scene) (source string, may bool) {
+	on := (st.State == protocol.Live || st.State == protocol.Over) && !at.Covered
+	if room == st.Master.Room {
+		on = on && st.Lead != nil && st.Lead.Online && st.Lead.Box == box
+		switch as {
+		case AsBoard:
+			return track.Board, on && !slices.Contains(at.Sources, track.Board)
+		case AsPupils:
+			return track.Pupils, on
+		}
+		return track.Teacher, on
+	}
+	r, ok := roomOf(&st, room)
+	if as == AsBoard || !ok || taughtAt(&st) == box {
+		return "", false // the board is the teacher's; and a box sends for one room
+	}
+	return track.Pupils, on && at.Screen && r.State != protocol.RoomRemoved
+}
+
+// What a camera of the box is for.
+const (
+	AsCamera = "camera"
+	AsPupils = "pupils"
+	AsBoard  = "board"
+)
+
+// films are the sources of the session's room for which its pages open no camera.
+func (s *Session) films() (sources []string) {
+	for _, f := range s.srv.films(s.lesson, s.room) {
+		if f.Source != track.Board {
+			sources = append(sources, f.Source)
+		}
+	}
+	return sources
+}
+
+func (s *Server) films(lesson, room string) []Film {
+	if s.cfg.Films == nil || lesson == "" {
+		return nil
+	}
+	return s.cfg.Films(lesson, room)
+}
+
+// film adds what the box's own cameras make to a room's presence.
+func film(p *protocol.Presence, films []Film) {
+	for _, f := range films {
+		if f.Source == track.Pupils && len(p.Teachers) == 0 {
+			p.Cam, p.CamMissing = f.On, f.Failing
+		}
+		if len(p.Teachers) == 0 {
+			continue
+		}
+		if f.Source == track.Teacher {
+			p.Cam, p.CamMissing = f.On, f.Failing
+		}
+		if f.On && !slices.Contains(p.Sources, f.Source) && len(p.Sources) < 4 {
+			p.Sources = append(slices.Clone(p.Sources), f.Source)
+		}
+	}
+}
