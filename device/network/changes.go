@@ -335,7 +335,8 @@ func parentURL(s string) (string, bool) {
 	if !strings.Contains(s, "://") {
 		s = "https://" + s
 		if u, err := url.Parse(s); err == nil && u.Port() == "" {
-			s = "https://" + u.Host + ":8443"
+			u.Host += ":8443"
+			s = u.String()
 		}
 	}
 	u, err := url.Parse(s)
