@@ -90,6 +90,7 @@ func DefaultConfig() Config {
 		Ingest: IngestConfig{Publishers: ingest.DefaultLimits().Publishers, Subscribers: ingest.DefaultLimits().Subscribers},
 
 		Recording: RecordingConfig{RetentionDays: defaultRetention},
+		Device:    DeviceConfig{SelfTest: true},
 	}
 }
 

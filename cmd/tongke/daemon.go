@@ -63,6 +63,7 @@ type daemon struct {
 	down     map[string]func() // by box id: ends the lesson channel to it
 
 	device *deviceWatch
+	tests  *selfTests
 	desk   *deviceDesk
 
 	parts *parts
@@ -144,6 +145,7 @@ func (d *daemon) start() error {
 	d.device = d.newDeviceWatch()
 	d.desk = d.newDeviceDesk()
 	d.pairer = d.newPairer()
+	d.tests = d.newSelfTests()
 	h, err := d.newAPI()
 	if err != nil {
 		return err
@@ -151,6 +153,7 @@ func (d *daemon) start() error {
 	d.parts.start("device", d.device.Run)
 	d.parts.start("check", d.desk.check.Run)
 	d.parts.start("network", d.desk.network.Run)
+	d.parts.start("self-test", d.tests.Run)
 	d.parts.start("pairing", d.pairer.Run)
 	d.parts.start("trust", d.keepTrust)
 	d.parts.start("control", serve(newServer(h.Control(), d.log), d.control))

@@ -171,7 +171,7 @@ func (d *demo) play(ctx context.Context) error {
 // startBox starts one box, which ends with ctx. fail is told when it cannot run at all.
 func (d *demo) startBox(ctx context.Context, b *demoBox, fail context.CancelCauseFunc) error {
 	config := filepath.Join(b.dir, "tongke.toml")
-	text := fmt.Sprintf("[box]\nname = %q\n", b.name)
+	text := fmt.Sprintf("[box]\nname = %q\n\n[device]\nself_test = false\n", b.name) // a show is given without a chirp
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return dataFault(b.dir, err)
 	}

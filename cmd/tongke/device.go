@@ -24,7 +24,8 @@ import (
 
 // DeviceConfig says what the hardware is.
 type DeviceConfig struct {
-	Profile string `toml:"profile"`
+	Profile  string `toml:"profile"`
+	SelfTest bool   `toml:"self_test"`
 }
 
 // Validate reports every impossible value with its full key and what to write instead.
@@ -90,6 +91,7 @@ type deviceWatch struct {
 	links  func() (peers []cascade.PeerStats, root bool)
 	space  func() (lessons int) // that still fit; -1 not known
 
+	profile profile.Profile // of newDeviceWatch
 	minutes *health.Minutes // the plots
 	minute  uplinkMeter     // of Run's goroutine, as the next
 	short   uplinkMeter
@@ -99,6 +101,8 @@ type deviceWatch struct {
 	tracker doctor.Tracker
 	told    doctor.Facts  // behind report
 	seen    doctor.Facts  // what a person or the page on the screen found out
+	looked  bool          // devices is known
+	devices string        // that a self-test says something of
 	silent  time.Time     // since when the parent is; zero while it is not
 	uplink  uplinkFigures // of the last ten seconds
 }
@@ -114,6 +118,7 @@ func (d *daemon) newDeviceWatch() *deviceWatch {
 		w.log.Error("machine not read", "err", err)
 		return w
 	}
+	w.profile = c.Profile
 	w.log.Info("profile", "name", c.Name, "reason", c.Reason)
 	if w.past, err = health.Open(d.dir, mirrors(), m, time.Now()); err != nil {
 		w.log.Warn("history not kept", "err", err)
@@ -183,6 +188,20 @@ func (w *deviceWatch) Learn(what func(*doctor.Facts)) {
 	what(&w.seen)
 }
 
+// Tested is what of that a self-test can find.
+func (w *deviceWatch) Tested() testFacts {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return testFacts{w.seen.Picture, w.seen.MicrophoneHeard, w.seen.SpeakerHeard, w.seen.ScreenSeen}
+}
+
+// Devices are those that a self-test says something of; false before the first look.
+func (w *deviceWatch) Devices() (string, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.devices, w.looked
+}
+
 func (w *deviceWatch) note(what func(*health.Log) error) {
 	if w.past == nil {
 		return
@@ -218,6 +237,9 @@ func (w *deviceWatch) look(ctx context.Context) probe.Machine {
 		w.log.Error("machine not read", "err", err)
 		return m
 	}
+	w.mu.Lock()
+	w.devices, w.looked = testedDevices(m), true
+	w.mu.Unlock()
 	in := w.input(m, w.askNetwork(ctx, w.facts()))
 	r := doctor.Make(in, c)
 	w.take(r, in.Facts)

@@ -226,7 +226,7 @@ func (d *daemon) newFullCheck() *fullCheck {
 	c.facts = d.checkFacts
 	c.input, c.learn, c.take = d.device.input, d.device.Learn, d.device.take
 	c.lesson = d.liveUntil
-	c.test, c.endTest = d.sessions.SelfTest, d.sessions.EndSelfTest
+	c.test, c.endTest = d.selfTest, d.sessions.EndSelfTest
 	c.since = d.device.installedSince
 	return c
 }

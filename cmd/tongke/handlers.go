@@ -93,6 +93,7 @@ func (d *daemon) figures() map[string]any {
 		"cascade":   d.node.Stats(),
 		"library":   d.library.Stats(),
 		"device":    d.device.Report(),
+		"selfTest":  d.tests.Kept(),
 		"udp":       sockets,
 	}
 }

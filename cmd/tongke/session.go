@@ -31,7 +31,11 @@ func (d *daemon) newSessions() (err error) {
 		Fresh: d.fresh, Uplink: d.uplink, Assist: d.assist,
 		Help:      d.called,
 		Recording: d.recording,
-		Log:       d.log.With("part", "session"),
+		Capture: func() session.Capture {
+			c := d.device.profile.Capture
+			return session.Capture{Width: c.Width, Height: c.Height, FPS: c.FPS, Layers: c.Layers}
+		},
+		Log: d.log.With("part", "session"),
 	})
 	return nil
 }

@@ -79,6 +79,9 @@ func (s *Server) EndSelfTest() {
 	}
 }
 
+// HasScreen reports whether the page of the screen beside the box is there.
+func (s *Server) HasScreen() bool { return s.screen() != nil }
+
 // screen is the page on the screen beside the box, nil if there is none.
 func (s *Server) screen() *Session {
 	room := s.cfg.Place().Room()
