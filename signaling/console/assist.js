@@ -39,9 +39,17 @@ async function main() {
 	const demo = new URLSearchParams(location.search).get("state");
 	if (document.documentElement.dataset.demoStates !== undefined && demo !== null) {
 		const { demonstrate } = await import("./assist-demo.js");
-		demonstrate(words, (f, room) => {
+		demonstrate(words, (f, room, more) => {
 			Object.assign(facts, f);
 			by("room").textContent = f.entered ? room : "";
+			wrong = more.wrong ? say(words, more.wrong, { left: 4 }) : "";
+			note = { text: more.note ? say(words, more.note, { text: say(words, "assist.demo.text") }) : "", until: more.note ? Infinity : 0, id: more.read ? 1 : 0 };
+			by("thanks").hidden = !more.thanks;
+			by("question").hidden = by("good").hidden = by("trouble").hidden = more.thanks === true;
+			dialog("writer").close();
+			if (more.writes) {
+				dialog("writer").showModal();
+			}
 			paint(state(f));
 			return state(f);
 		}, demo);

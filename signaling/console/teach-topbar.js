@@ -62,6 +62,9 @@ export function signs(f) {
 	if (f.alert && f.faded) {
 		all.push({ key: `alert.${f.alert.key}`, mark: "▲", look: "warn" });
 	}
+	if (f.alert?.key === "slow") {
+		return all; // the link is there, and not as it should be
+	}
 	all.push(f.connected && !l.stale ? { key: f.fresh ? "net" : "net.unknown", mark: f.fresh ? "✓" : "?", look: f.fresh ? "good" : "plain" } : { key: "net.off", mark: "✕", look: "bad" });
 	return all;
 }

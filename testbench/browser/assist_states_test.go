@@ -26,7 +26,7 @@ func TestAssistantsStates(t *testing.T) {
 		complaints(t, tab)
 		await(t, tab, `window.tongke !== undefined`)
 		states := eval[[]string](t, tab, `tongke.states`)
-		if want := []string{"covered", "ended", "enter", "floor", "hand", "joining", "link", "live", "phone", "ready", "removed", "waiting"}; !slices.Equal(slices.Sorted(slices.Values(states)), want) {
+		if want := []string{"covered", "ended", "enter", "floor", "full", "hand", "helped", "joining", "link", "live", "notraised", "over", "phone", "ready", "removed", "seen", "sent", "thanks", "waiting", "writes", "written", "wrong"}; !slices.Equal(slices.Sorted(slices.Values(states)), want) {
 			t.Errorf("states %q, want %q", states, want)
 		}
 		for _, size := range []browser.Size{{Width: 360, Height: 640}, {Width: 390, Height: 844}, {Width: 195, Height: 422}, {Width: 1366, Height: 768}, {Width: 1920, Height: 1080}, {Width: 3840, Height: 2160}} {
