@@ -40,6 +40,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type record struct {
 	Entry Entry     `json:"entry"`
 	Stamp time.Time `json:"stamp"` // of the recording's folder when the entry was made
+	Deep  time.Time `json:"deep"`  // of its newest segment then
 
 	looked time.Time // when that was; of running lessons only
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"tongke/media/mux"
 	"tongke/media/recorder/journal"
 )
 
@@ -35,6 +36,8 @@ type facts struct {
 	bytes    int64
 	live     bool
 	erased   []journal.ErasedRange
+	damage   []mux.Gap
+	before   time.Duration // how long it was when it was last looked at after its end
 	streams  []streamFacts
 }
 
@@ -49,7 +52,7 @@ type streamFacts struct {
 func describe(id string, f facts) Entry {
 	e := Entry{
 		ID: id, Lesson: cmp.Or(f.info.Lesson, id), Title: cmp.Or(f.info.Title, id), Subject: f.info.Subject, Teacher: f.info.Teacher, Campus: f.info.Campus, Box: f.info.Box, Scope: f.info.Scope,
-		Start: f.start.UTC().Truncate(time.Second), Duration: f.duration, Bytes: f.bytes, Live: f.live, Streams: []string{}, Gaps: []Span{},
+		Start: f.start.UTC().Truncate(time.Second), Duration: f.duration, Bytes: f.bytes, Live: f.live, Streams: []string{}, Gaps: []Gap{},
 	}
 	n := names(f.info.Names)
 	for _, s := range f.streams {
@@ -59,6 +62,14 @@ func describe(id string, f facts) Entry {
 	e.Campuses = campuses(f, n)
 	e.Heard = heard(f, n)
 	e.Gaps = gaps(f)
+	for _, d := range f.damage {
+		e.Damaged = append(e.Damaged, Damage{Span{d.From, d.To}, d.Source})
+	}
+	if lost := (Span{f.duration, f.before}); lost.Length() > leastGap { // its last segments went, and only the catalogue knows of them
+		e.Duration = f.before
+		e.Gaps = append(e.Gaps, Gap{lost, journal.CauseDamaged})
+		e.Damaged = append(e.Damaged, Damage{Span: lost})
+	}
 	for _, r := range f.erased {
 		if r.Source != "" && r.From == 0 && r.To == 0 && !slices.Contains(e.Erased, r.Source) {
 			e.Erased = append(e.Erased, r.Source)
@@ -206,27 +217,60 @@ func floors(events []journal.Event, end time.Duration) (out []floorSpan) {
 
 // gaps are where nothing of the lesson is there: neither the teacher's voice nor picture nor board, between the first of them and the last.
 // A journal that says that it was not written names it also where a stream seems to go on.
-func gaps(f facts) []Span {
+func gaps(f facts) []Gap {
 	var spans []Span
 	for _, s := range f.streams {
 		if s.campus == "" {
 			spans = append(spans, s.spans...)
 		}
 	}
-	out := []Span{}
+	var out []Span
 	if spans = merge(spans, 0); len(spans) > 0 {
 		out = holes(spans, Span{spans[0].From, spans[len(spans)-1].To}, leastGap)
 	}
-	for _, ev := range f.events {
-		if ev.Name != journal.EventGap {
-			continue
-		}
-		if d, err := time.ParseDuration(ev.Detail["for"]); err == nil && d >= leastGap {
-			out = append(out, Span{max(ev.At, 0), min(ev.At+d, f.duration)})
+	var said []Gap
+	add := func(at Span, cause string) {
+		said = append(said, Gap{at, cause})
+		if at.Length() >= leastGap {
+			out = append(out, Span{max(at.From, 0), min(at.To, f.duration)})
 		}
 	}
-	out = merge(out, 0)
-	return append([]Span{}, out...)
+	for _, d := range f.damage {
+		if d.Source == "" {
+			add(Span{d.From, d.To}, d.Why)
+		}
+	}
+	for _, ev := range f.events {
+		cause := ev.Detail["cause"]
+		if ev.Name != journal.EventGap || cause == journal.CauseDamaged || cause == journal.CauseMissing {
+			continue
+		}
+		if d, err := time.ParseDuration(ev.Detail["for"]); err == nil {
+			add(Span{ev.At, ev.At + d}, cause)
+		}
+	}
+	for _, e := range f.erased {
+		if e.Source == "" && e.To > e.From {
+			said = append(said, Gap{Span{e.From, e.To}, mux.WhyErased})
+		}
+	}
+	list := []Gap{}
+	for _, g := range merge(out, 0) {
+		list = append(list, Gap{g, causeOf(g, said)})
+	}
+	return list
+}
+
+// causeOf is the cause that covers most of a gap.
+func causeOf(g Span, said []Gap) (cause string) {
+	const near = time.Second // a stream's gap begins where its last picture stood
+	most := time.Duration(0)
+	for _, s := range said {
+		if d := min(g.To, s.To+near) - max(g.From, s.From-near); d > most {
+			most, cause = d, s.Cause
+		}
+	}
+	return cause
 }
 
 // loudParts are the pieces of a voice that hold more than a share of what its loud ones hold: an encoder spends little on silence. bytes and

@@ -24,13 +24,37 @@ type Entry struct {
 	Streams  []string      `json:"streams"`
 	Chapters []Chapter     `json:"chapters"`
 	Heard    []Heard       `json:"heard"`
-	Gaps     []Span        `json:"gaps"`
+	Gaps     []Gap         `json:"gaps"`
+	Damaged  []Damage      `json:"damaged,omitempty"`
 	Erased   []string      `json:"erased,omitempty"` // sources whose key was dropped
+
+	// Fault is why nothing of it can be played: FaultKeys, FaultDamaged, FaultNewer.
+	Fault string `json:"fault,omitempty"`
 
 	Live      bool `json:"live,omitempty"` // the lesson goes on
 	Protected bool `json:"protected,omitempty"`
 	// Born is the library's age (see aged) when the lesson was over.
 	Born time.Duration `json:"born"`
+}
+
+// Why nothing of a recording can be played.
+const (
+	FaultKeys    = "keys"    // they are lost
+	FaultDamaged = "damaged" // no segment of it says anything
+	FaultNewer   = "newer"   // another version of the program wrote it
+)
+
+// Gap is a stretch in which nothing of the lesson is there. Cause is the journal's or the index's word for it (journal.CauseDamaged, mux.WhyErased, …), "" where
+// nobody knows one: then nobody was seen or heard.
+type Gap struct {
+	Span
+	Cause string `json:"cause,omitempty"`
+}
+
+// Damage is a stretch of which something cannot be read any more, however little: of one source, or of all where it is "".
+type Damage struct {
+	Span
+	Source string `json:"source,omitempty"`
 }
 
 // Campus is a school that took part.
@@ -70,10 +94,20 @@ type Heard struct {
 	Spans  []Span `json:"spans"`
 }
 
-// Missing is how much of the recording is not there.
+// Missing is how much of the recording is not there. What is damaged counts, however little.
 func (e Entry) Missing() (d time.Duration) {
+	spans := make([]Span, 0, len(e.Gaps)+len(e.Damaged))
 	for _, g := range e.Gaps {
-		d += g.Length()
+		spans = append(spans, g.Span)
+	}
+	for _, g := range e.Damaged {
+		spans = append(spans, g.Span)
+	}
+	for _, s := range merge(spans, 0) {
+		d += s.Length()
+	}
+	if len(e.Damaged) > 0 {
+		d = max(d, time.Second)
 	}
 	return d
 }

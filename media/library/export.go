@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"tongke/media/mux"
+	"tongke/media/recorder/journal"
 )
 
 var (
@@ -115,11 +116,15 @@ func (l *Library) Export(id, format string, streams []string, who string) (Job, 
 		ID: newID(), Recording: id, Format: format, Streams: streams, Who: who, State: JobWaiting, Began: time.Now(), Name: fileName(e, streams),
 	}}
 	x := &l.exports
-	var f *mux.File
-	err = l.with(id, func(mv *movie) error {
-		f, err = mv.m.File(mux.ExportOptions{Format: format, Streams: streams, Progress: func(done, total time.Duration) { x.progress(j, done, total) }})
-		return err
-	})
+	options := mux.ExportOptions{Format: format, Streams: streams, Marks: marks(e), Progress: func(done, total time.Duration) { x.progress(j, done, total) }}
+	plan := func() (f *mux.File, err error) {
+		err = l.with(id, func(mv *movie) error {
+			f, err = mv.m.File(options)
+			return err
+		})
+		return f, err
+	}
+	f, err := plan()
 	if err != nil {
 		return Job{}, err
 	}
@@ -127,7 +132,55 @@ func (l *Library) Export(id, format string, streams []string, who string) (Job, 
 	if s, err := l.Space(); err == nil && s.Free-j.Bytes < s.Reserve/2 { // the file goes again in two hours
 		return Job{}, ErrNoSpace
 	}
-	return x.start(j, func(ctx context.Context, path string) error { return write(ctx, f, path) })
+	return x.start(j, func(ctx context.Context, path string) error {
+		err := write(ctx, f, path)
+		if !errors.Is(err, mux.ErrGone) {
+			return err
+		}
+		l.lookAgain(id) // something of it rotted, or was erased just now: once more, of what is left
+		e, err := l.Get(id)
+		if err != nil {
+			return err
+		}
+		options.Marks = marks(e)
+		if f, err = plan(); err != nil {
+			return err
+		}
+		return write(ctx, f, path)
+	})
+}
+
+// marks are a file's chapters: those of the lesson, and where something is missing.
+func marks(e Entry) (list []mux.Mark) {
+	for _, c := range e.Chapters {
+		switch c.Kind {
+		case ChapterStart:
+			list = append(list, mux.Mark{At: c.At, Text: "上课"})
+		case ChapterFloor:
+			list = append(list, mux.Mark{At: c.At, Text: c.Name + " 发言"})
+		case ChapterEnd:
+			list = append(list, mux.Mark{At: c.At, Text: "下课"})
+		}
+	}
+	gap := func(s Span, cause string) {
+		text := fmt.Sprintf("缺 %d 秒", max(1, int(s.Length().Round(time.Second)/time.Second)))
+		switch cause {
+		case journal.CauseDamaged, journal.CauseMissing:
+			text += "（文件损坏）"
+		case mux.WhyErased:
+			text += "（已删除）"
+		}
+		list = append(list, mux.Mark{At: s.From, Text: text})
+	}
+	for _, g := range e.Gaps {
+		gap(g.Span, g.Cause)
+	}
+	for _, d := range e.Damaged {
+		if d.Source == "" && !slices.ContainsFunc(e.Gaps, func(g Gap) bool { return g.From <= d.To && g.To >= d.From }) {
+			gap(d.Span, journal.CauseDamaged)
+		}
+	}
+	return list
 }
 
 func write(ctx context.Context, f *mux.File, path string) error {

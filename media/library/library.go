@@ -33,6 +33,8 @@ var (
 	ErrProtected = errors.New("the recording is protected; take the protection away first")
 	// ErrNoStream means that the recording has no such stream or fragment.
 	ErrNoStream = errors.New("no such stream or fragment")
+	// ErrUnreadable means that nothing of the recording can be played: see Entry.Fault.
+	ErrUnreadable = errors.New("the recording cannot be read any more")
 	// ErrPreparing means that the recording is being read; a moment later it can be played.
 	ErrPreparing = errors.New("the recording is being prepared")
 )
@@ -72,6 +74,7 @@ type Library struct {
 	aged    aged
 	counted time.Time // monotonic: until when aged counts
 	movies  map[string]*movie
+	deep    int // counts what was looked at more closely
 }
 
 // Open reads the catalogue, or makes it when it is lost, and finishes deletions that a power cut interrupted; what it then lacks comes back while Run looks at the journals.
@@ -94,6 +97,12 @@ func Open(cfg Config) (*Library, error) {
 	}
 	if fresh {
 		l.aged.Age = l.ageOfMarks()
+	}
+	for id, r := range l.records {
+		if r.Entry.Fault != "" { // perhaps somebody brought the keys back
+			r.Stamp = time.Time{}
+			l.records[id] = r
+		}
 	}
 	l.aged = l.aged.wake(time.Now())
 	if err := cat.putAged(l.aged); err != nil {

@@ -81,8 +81,11 @@ func (l *Library) open(id string) (*movie, error) {
 func openMovie(dir string, keys journal.Keys) (*journal.Reader, *mux.Movie, error) {
 	r, err := journal.Open(dir, keys)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			err = ErrUnknown
+		case errors.Is(err, journal.ErrNoKey), errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrNewer):
+			err = ErrUnreadable
 		}
 		return nil, nil, err
 	}
@@ -134,6 +137,12 @@ func (l *Library) with(id string, f func(mv *movie) error) error {
 
 // Streams are what can be played of a recording now.
 func (l *Library) Streams(id string) (list []Stream, err error) {
+	list, _, err = l.contents(id)
+	return list, err
+}
+
+// contents are the streams of a recording, and what of it is damaged.
+func (l *Library) contents(id string) (list []Stream, damage []mux.Gap, err error) {
 	err = l.with(id, func(mv *movie) error {
 		if time.Since(mv.updated) >= updateEach { // a whole one too: after a restart its lesson may go on
 			if err := mv.m.Update(); err != nil {
@@ -141,10 +150,10 @@ func (l *Library) Streams(id string) (list []Stream, err error) {
 			}
 			mv.updated = time.Now()
 		}
-		list = streams(mv.m)
+		list, damage = streams(mv.m), mv.m.Damage()
 		return nil
 	})
-	return list, err
+	return list, damage, err
 }
 
 func streams(m *mux.Movie) []Stream {
@@ -177,6 +186,10 @@ func (l *Library) Fragment(id, stream string, n int) (data []byte, err error) {
 		data, err = mv.m.Fragment(stream, n)
 		return err
 	})
+	if errors.Is(err, mux.ErrGone) {
+		l.again(id)
+		l.Poke()
+	}
 	return data, err
 }
 

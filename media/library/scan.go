@@ -3,10 +3,13 @@ package library
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"tongke/media/mux"
 	"tongke/media/recorder/journal"
 )
 
@@ -20,6 +23,7 @@ func (l *Library) scan(ctx context.Context) {
 		there[id] = true
 		l.look(id)
 	}
+	l.lookDeeper()
 	l.mu.Lock()
 	var gone []string
 	for id := range l.records {
@@ -36,6 +40,57 @@ func (l *Library) scan(ctx context.Context) {
 			l.cfg.Log.Warn("recording that went not forgotten", "lesson", id, "err", err)
 		}
 	}
+}
+
+// lookDeeper has one recording after the other looked at again if somebody wrote into its segments, which its folder does not show.
+func (l *Library) lookDeeper() {
+	l.mu.Lock()
+	ids := slices.Sorted(maps.Keys(l.records))
+	if len(ids) == 0 {
+		l.mu.Unlock()
+		return
+	}
+	l.deep++
+	id := ids[l.deep%len(ids)]
+	r := l.records[id]
+	l.mu.Unlock()
+	if r.Entry.Live || r.Entry.Fault != "" || r.Deep.Equal(newestOf(l.dirOf(id))) {
+		return
+	}
+	l.lookAgain(id)
+}
+
+// lookAgain finds out at once what is left of a recording.
+func (l *Library) lookAgain(id string) {
+	l.again(id)
+	l.look(id)
+}
+
+// again has a recording looked at anew: what its entry says is not so any more.
+func (l *Library) again(id string) {
+	if err := l.with(id, func(mv *movie) error {
+		mv.updated = time.Time{}
+		return nil
+	}); err != nil {
+		l.cfg.Log.Debug("recording not opened", "lesson", id, "err", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r, ok := l.records[id]; ok {
+		r.Stamp = time.Time{}
+		l.records[id] = r
+	}
+}
+
+// newestOf is when a segment in a folder was last written into.
+func newestOf(dir string) (at time.Time) {
+	paths, _ := filepath.Glob(filepath.Join(dir, "*.seg")) // the pattern is right
+	for _, p := range paths {
+		if st, err := os.Stat(p); err == nil && st.ModTime().After(at) {
+			at = st.ModTime()
+		}
+	}
+	return at
 }
 
 // look brings one recording's entry up to date, if anything changed.
@@ -59,13 +114,11 @@ func (l *Library) look(id string) {
 	}
 	r, err := journal.Open(dir, l.cfg.Keys)
 	if err != nil {
-		if !errors.Is(err, journal.ErrNotJournal) {
-			l.cfg.Log.Debug("journal not read", "lesson", id, "err", err)
-		}
+		l.unreadable(id, old, stamp, err)
 		return
 	}
 	info, live := r.Info(), r.Live()
-	if info.Mode != journal.ModeKeep { // it goes at the lesson's end
+	if info.Mode != journal.ModeKeep && info.Mode != "" { // it goes at the lesson's end; "": what said so is damaged
 		if known {
 			if err := l.forget(id); err != nil {
 				l.cfg.Log.Warn("recording that is not kept any more not forgotten", "lesson", id, "err", err)
@@ -75,6 +128,7 @@ func (l *Library) look(id string) {
 	}
 	f := facts{
 		info: info, events: r.Events(), tracks: r.Tracks(), start: r.Start(), duration: r.Duration(), bytes: r.Bytes(), live: live, erased: r.Erased(),
+		damage: mux.DamageOf(r.Events()),
 	}
 	if err := l.enter(id, old, known, f); err != nil {
 		l.cfg.Log.Warn("recording not entered into the catalogue", "lesson", id, "err", err)
@@ -91,12 +145,17 @@ func (l *Library) enter(id string, old record, known bool, f facts) error {
 		}
 		return l.keep(r)
 	}
-	list, err := l.Streams(id) // reads the whole journal where its index is not kept yet
+	deep := newestOf(l.dirOf(id))
+	list, damage, err := l.contents(id) // reads the whole journal where its index is not kept yet
 	if err != nil {
 		return err
 	}
 	f.streams = streamsFacts(list)
-	r := record{Entry: describe(id, f)}
+	f.damage = damage
+	if known && !old.Entry.Live && old.Entry.Fault == "" && len(f.erased) == 0 {
+		f.before = old.Entry.Duration
+	}
+	r := record{Entry: describe(id, f), Deep: deep}
 	if err := l.marked(&r.Entry, old.Entry, known && !old.Entry.Live); err != nil {
 		return err
 	}
@@ -104,6 +163,35 @@ func (l *Library) enter(id string, old record, known bool, f facts) error {
 		return err
 	}
 	return l.keep(r)
+}
+
+// unreadable keeps a recording in the list of which nothing can be read: that it was lost is to be seen, and it can be deleted.
+func (l *Library) unreadable(id string, old record, stamp time.Time, why error) {
+	e := old.Entry
+	switch {
+	case errors.Is(why, journal.ErrNoKey):
+		e.Fault = FaultKeys
+	case errors.Is(why, journal.ErrDamaged):
+		e.Fault = FaultDamaged
+	case errors.Is(why, journal.ErrNewer):
+		e.Fault = FaultNewer
+	default:
+		l.cfg.Log.Debug("journal not read", "lesson", id, "err", why)
+		return
+	}
+	if e.ID == "" {
+		e = Entry{ID: id, Lesson: id, Title: id, Start: stamp.UTC().Truncate(time.Second), Campuses: []Campus{}, Streams: []string{}, Chapters: []Chapter{}, Heard: []Heard{}, Gaps: []Gap{}, Fault: e.Fault}
+		_, e.Bytes, _ = measure(l.dirOf(id))
+	}
+	e.Live = false
+	err := l.marked(&e, old.Entry, old.Entry.ID != "")
+	if err == nil {
+		stamp, err = stampOf(l.dirOf(id))
+	}
+	if err == nil {
+		err = l.keep(record{Entry: e, Stamp: stamp})
+	}
+	l.cfg.Log.Warn("recording cannot be read", "lesson", id, "err", errors.Join(why, err))
 }
 
 // marked puts into an entry what is decided about it; a recording that ended just now gets its mark.

@@ -172,7 +172,7 @@ func (m *Movie) scan() error {
 		m.whole = true
 	}
 	m.streams = m.grower.streams
-	m.damage = damageOf(r.Events())
+	m.damage = DamageOf(r.Events())
 	m.choose()
 	if m.whole {
 		m.grower = nil
@@ -202,8 +202,8 @@ func (m *Movie) choose() {
 	}
 }
 
-// damageOf is what of the journal is damaged or not there.
-func damageOf(events []journal.Event) (out []Gap) {
+// DamageOf is what of a journal is damaged or not there, by its events. Of a journal that was not read yet that is not all.
+func DamageOf(events []journal.Event) (out []Gap) {
 	for _, e := range events {
 		if why := e.Detail["cause"]; e.Name == journal.EventGap && (why == journal.CauseDamaged || why == journal.CauseMissing) {
 			d, _ := time.ParseDuration(e.Detail["for"])

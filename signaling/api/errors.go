@@ -126,7 +126,8 @@ var codes = []struct {
 	{mux.ErrFormat, http.StatusBadRequest, "format-invalid"},
 	{mux.ErrNoStream, http.StatusNotFound, "stream-unknown"},
 	{mux.ErrEmpty, http.StatusConflict, "recording-empty"},
-	{mux.ErrGone, http.StatusGone, "recording-erased"},
+	{mux.ErrGone, http.StatusGone, "fragment-gone"}, // damaged, or erased just now: the recording is to be asked for again
+	{library.ErrUnreadable, http.StatusGone, "recording-unreadable"},
 	{journal.ErrErased, http.StatusGone, "recording-erased"},
 	{store.ErrNotFound, http.StatusNotFound, "not-found"},
 	{context.Canceled, 499, "gone-away"}, // nobody reads it

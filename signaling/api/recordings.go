@@ -23,8 +23,9 @@ type Recording struct {
 	Start      time.Time         `json:"start"`
 	DurationMs int64             `json:"durationMs"`
 	Bytes      int64             `json:"bytes"`
-	MissingMs  int64             `json:"missingMs"`      // all gaps together
-	Live       bool              `json:"live,omitempty"` // the lesson goes on
+	MissingMs  int64             `json:"missingMs"`       // all gaps together
+	Live       bool              `json:"live,omitempty"`  // the lesson goes on
+	Fault      string            `json:"fault,omitempty"` // why nothing can be played: "keys", "damaged", "newer"
 	Protected  bool              `json:"protected,omitempty"`
 	KeepUntil  time.Time         `json:"keepUntil,omitzero"`
 	Own        bool              `json:"own,omitempty"` // the caller taught it
@@ -51,7 +52,8 @@ type RecordingDetail struct {
 	Streams  []recordingStream  `json:"streams"`
 	Chapters []recordingChapter `json:"chapters"`
 	Heard    []recordingHeard   `json:"heard"`
-	Gaps     []recordingSpan    `json:"gaps"`
+	Gaps     []recordingGap     `json:"gaps"`
+	Damaged  []recordingDamage  `json:"damaged,omitempty"`
 	Pupils   bool               `json:"pupils"` // pupils' pictures were kept
 }
 
@@ -85,10 +87,27 @@ type recordingSpan struct {
 	ToMs   int64 `json:"toMs"`
 }
 
+// recordingGap is where nothing of the lesson is there. Cause: "damaged", "missing" (a file of it), "restart", "disk", "queue", "erased"; none where nobody was seen
+// or heard.
+type recordingGap struct {
+	recordingSpan
+	Cause string `json:"cause,omitempty"`
+}
+
+// recordingDamage is where something cannot be read any more, of one source or of all.
+type recordingDamage struct {
+	recordingSpan
+	Source string `json:"source,omitempty"`
+}
+
+func spanOf(s library.Span) recordingSpan {
+	return recordingSpan{s.From.Milliseconds(), s.To.Milliseconds()}
+}
+
 func spansOf(list []library.Span) []recordingSpan {
 	out := make([]recordingSpan, len(list))
 	for i, s := range list {
-		out[i] = recordingSpan{s.From.Milliseconds(), s.To.Milliseconds()}
+		out[i] = spanOf(s)
 	}
 	return out
 }
@@ -116,7 +135,7 @@ func (a *API) recordingOf(r request) (library.Entry, recordingRights, error) {
 func (a *API) recording(e library.Entry, rights recordingRights) Recording {
 	r := Recording{
 		ID: e.ID, Lesson: e.Lesson, Title: e.Title, Subject: e.Subject, Teacher: e.Teacher, Campus: e.Campus, Campuses: []recordingCampus{}, Scope: e.Scope, Start: e.Start,
-		DurationMs: e.Duration.Milliseconds(), Bytes: e.Bytes, MissingMs: e.Missing().Milliseconds(), Live: e.Live, Protected: e.Protected, Own: rights.own,
+		DurationMs: e.Duration.Milliseconds(), Bytes: e.Bytes, MissingMs: e.Missing().Milliseconds(), Live: e.Live, Fault: e.Fault, Protected: e.Protected, Own: rights.own,
 		May: recordingMay{Pupils: rights.pupils, Download: rights.download, Protect: rights.keep, Delete: rights.remove},
 	}
 	for _, c := range e.Campuses {
@@ -146,15 +165,23 @@ func (a *API) recordingDetail(w http.ResponseWriter, r request) error {
 	if err != nil {
 		return err
 	}
-	streams, err := a.cfg.Library.Streams(e.ID)
-	if err != nil {
-		return err
+	var streams []library.Stream
+	if e.Fault == "" {
+		if streams, err = a.cfg.Library.Streams(e.ID); err != nil {
+			return err
+		}
 	}
 	if e, err = a.cfg.Library.Get(e.ID); err != nil { // a running one has grown
 		return err
 	}
 	d := RecordingDetail{
-		Recording: a.recording(e, rights), Streams: []recordingStream{}, Chapters: []recordingChapter{}, Heard: []recordingHeard{}, Gaps: spansOf(e.Gaps),
+		Recording: a.recording(e, rights), Streams: []recordingStream{}, Chapters: []recordingChapter{}, Heard: []recordingHeard{}, Gaps: []recordingGap{},
+	}
+	for _, g := range e.Gaps {
+		d.Gaps = append(d.Gaps, recordingGap{spanOf(g.Span), g.Cause})
+	}
+	for _, g := range e.Damaged {
+		d.Damaged = append(d.Damaged, recordingDamage{spanOf(g.Span), g.Source})
 	}
 	for _, s := range streams {
 		d.Pupils = d.Pupils || s.Video && s.Campus != ""

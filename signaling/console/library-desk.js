@@ -6,7 +6,7 @@ import { keys } from "./library-keys.js";
 import { Line } from "./library-line.js";
 import { moment } from "./library-list.js";
 import { Player } from "./library-player.js";
-import { begins, chapter, counted, holds, lasting, nextSpeed, speeds, titled } from "./library-time.js";
+import { begins, chapter, counted, holds, lasting, nextSpeed, places, rotten, speeds, titled } from "./library-time.js";
 import { say } from "./text.js";
 
 /** @typedef {import("./text.js").Words} Words */
@@ -16,6 +16,7 @@ import { say } from "./text.js";
 
 export const layouts = ["side", "board", "teacher", "only"];
 const growEvery = 2000; // ms between two looks at a running lesson
+const staleFor = 1500; // ms until what is asked again can be true
 const noticeFor = 8000; // ms that a skipped hole is told of
 
 /** @param {string} id @param {string} tag @returns {HTMLElement} */
@@ -38,6 +39,8 @@ export class Desk {
 		this.noticeTimer = undefined;
 		/** @type {ReturnType<typeof setTimeout> | undefined} */
 		this.noteTimer = undefined;
+		/** @type {ReturnType<typeof setTimeout> | undefined} */
+		this.staleTimer = undefined;
 		/** @type {Span | null} */
 		this.gap = null;
 		this.blocked = false;
@@ -46,7 +49,7 @@ export class Desk {
 		this.have = new Set();
 		this.fill();
 		this.player = new Player(detail, {
-			changed: () => this.draw(), skipped: (gap) => this.skipped(gap), trouble: (f) => this.trouble(f?.code ?? ""), blocked: () => this.block(), place: (s) => this.place(s),
+			changed: () => this.draw(), skipped: (gap) => this.skipped(gap), trouble: (f) => this.trouble(f?.code ?? ""), stale: () => this.stale(), blocked: () => this.block(), place: (s) => this.place(s),
 		});
 		this.line = new Line(words, this.player, (t) => this.player.jump(t));
 		this.arrange();
@@ -54,7 +57,11 @@ export class Desk {
 		if (begin === "live" || (begin === "" && detail.live && detail.durationMs > 60000)) {
 			this.player.jump(this.player.last);
 		}
-		this.player.play();
+		if (detail.fault) {
+			this.trouble(`fault-${detail.fault}`);
+		} else {
+			this.player.play();
+		}
 		this.drawing = setInterval(() => this.time(), 200);
 		this.growing = detail.live ? setInterval(() => void this.grow(), growEvery) : 0;
 	}
@@ -104,13 +111,14 @@ export class Desk {
 
 	chapters() {
 		const start = Date.parse(this.detail.start);
-		by("chapters").replaceChildren(...this.detail.chapters.map((c) => {
-			const text = say(this.words, `library.chapter.${c.kind}`, { name: c.name ?? "" });
-			const key = el("button", { type: "button" }, el("time", { text: clock(start + c.atMs) }), ` ${text}`);
-			key.addEventListener("click", () => this.player.jump(c.atMs / 1000));
-			return el("li", {}, key);
+		const all = places(this.detail);
+		by("chapters").replaceChildren(...all.map((p) => {
+			const text = p.chapter ? say(this.words, `library.chapter.${p.chapter.kind}`, { name: p.chapter.name ?? "" }) : say(this.words, "library.chapter.lost", { length: this.long(p.lost) });
+			const key = el("button", { type: "button" }, el("time", { text: clock(start + p.atMs) }), ` ${text}`);
+			key.addEventListener("click", () => this.player.jump(p.atMs / 1000));
+			return el("li", { class: p.lost ? "lost" : "" }, key);
 		}));
-		by("chapters-head").hidden = this.detail.chapters.length === 0;
+		by("chapters-head").hidden = all.length === 0;
 	}
 
 	/** Shows the places that there are streams for. */
@@ -222,11 +230,22 @@ export class Desk {
 		by("begin").hidden = false;
 	}
 
-	/** @param {Span} gap */
+	/** @param {Span | undefined} s */
+	long(s) {
+		const l = lasting(s ? s.toMs - s.fromMs : 0);
+		return say(this.words, `library.${l.key}`, { count: l.count });
+	}
+
+	/** The box has other fragments than it said: part of the recording rotted, or was erased. */
+	stale() {
+		clearTimeout(this.staleTimer);
+		this.staleTimer = setTimeout(() => void this.grow(), staleFor);
+	}
+
+	/** @param {import("./library-time.js").Gap} gap */
 	skipped(gap) {
 		this.gap = gap;
-		const l = lasting(gap.toMs - gap.fromMs);
-		inside("skipped", "span").textContent = say(this.words, "library.skip", { length: say(this.words, `library.${l.key}`, { count: l.count }) });
+		inside("skipped", "span").textContent = say(this.words, rotten(gap) ? "library.skip.lost" : "library.skip", { length: this.long(gap) });
 		by("skipped").hidden = false;
 		clearTimeout(this.noticeTimer);
 		this.noticeTimer = setTimeout(() => (by("skipped").hidden = true), noticeFor);
@@ -255,7 +274,7 @@ export class Desk {
 		const before = this.detail;
 		this.detail = answer.data;
 		this.player.grow(this.detail);
-		if (before.chapters.length !== this.detail.chapters.length) {
+		if (places(before).length !== places(this.detail).length) {
 			this.chapters();
 		}
 		by("live-keys").hidden = !this.detail.live;
@@ -302,6 +321,7 @@ export class Desk {
 		clearInterval(this.growing);
 		clearTimeout(this.noticeTimer);
 		clearTimeout(this.noteTimer);
+		clearTimeout(this.staleTimer);
 		this.player.close();
 		for (const id of ["sounds", "pupils", "heard", "bar", "chapters"]) {
 			by(id).replaceChildren();

@@ -1,7 +1,7 @@
 // The line of time under the pictures: where it stands, who speaks where, what is missing; and the rows of who was heard.
 
 import { by, el } from "./home-dom.js";
-import { counted, during } from "./library-time.js";
+import { counted, during, places } from "./library-time.js";
 import { say } from "./text.js";
 
 /** @typedef {import("./text.js").Words} Words */
@@ -63,7 +63,8 @@ export class Line {
 	fill(d) {
 		this.length = this.player.length;
 		const floors = d.heard.filter((h) => h.campus !== "").flatMap((h) => h.spans);
-		by("bar").replaceChildren(this.done, ...floors.map((s) => this.mark("speech", s)), ...d.gaps.map((s) => this.mark("gap", s)), this.knob);
+		by("bar").replaceChildren(this.done, ...floors.map((s) => this.mark("speech", s)), ...d.gaps.map((s) => this.mark("gap", s)),
+			...(d.damaged ?? []).filter((s) => !s.source).map((s) => this.mark("lost", s)), this.knob);
 		by("heard").replaceChildren(...d.heard.map((h) => {
 			const name = h.name || say(this.words, "library.teacher");
 			const bar = el("div", { class: "row" }, ...h.spans.map((s) => this.mark("said", s)));
@@ -73,7 +74,7 @@ export class Line {
 			return el("div", { class: "line" }, el("span", { class: "label", text: name }), bar);
 		}));
 		by("heard").hidden = d.heard.length === 0;
-		by("legend").hidden = floors.length === 0 && d.gaps.length === 0;
+		by("legend").hidden = floors.length === 0 && d.gaps.length === 0 && !d.damaged?.length;
 		this.draw();
 	}
 
@@ -93,7 +94,7 @@ export class Line {
 		track.setAttribute("aria-valuemax", String(Math.round(p.length)));
 		track.setAttribute("aria-valuenow", String(Math.round(t)));
 		track.setAttribute("aria-valuetext", `${counted(t)} / ${counted(p.length)}`);
-		const now = during(p.detail.chapters, t);
+		const now = during(places(p.detail), t);
 		if (now !== this.chapter) {
 			this.chapter = now;
 			[...by("chapters").querySelectorAll("button")].forEach((b, i) => {

@@ -20,6 +20,7 @@ const patience = 12000; // ms that one stream may keep the others waiting
  * @property {() => void} changed something to be drawn has changed
  * @property {(gap: Span) => void} skipped a hole was skipped
  * @property {(fault: {code: string} | null) => void} trouble
+ * @property {() => void} stale the box has other fragments than it said: ask it again
  * @property {() => void} blocked the browser wants a touch before it plays sound
  * @property {(s: Stream) => {media: HTMLMediaElement, shown: () => boolean} | null} place where a stream is shown; null: nowhere
  */
@@ -78,6 +79,10 @@ export class Player {
 
 	/** @param {string} name @param {{code: string} | null} fault */
 	fault(name, fault) {
+		if (fault?.code === "fragment-gone") {
+			this.hooks.stale();
+			return;
+		}
 		if (fault === null) {
 			this.faulty.delete(name);
 		} else {
@@ -215,6 +220,10 @@ export class Player {
 		}
 		const t = this.at;
 		const gap = this.playing ? hole(this.detail.gaps, t, this.kept) : undefined;
+		if (gap !== undefined && !this.detail.live && gap.toMs / 1000 >= this.length - 0.1) {
+			this.finish(); // its end is what is missing
+			return;
+		}
 		if (gap !== undefined && gap.toMs / 1000 < this.last) {
 			this.hooks.skipped(gap);
 			this.jump(gap.toMs / 1000 + 0.02);

@@ -66,7 +66,11 @@ export class Feed {
 
 	/** The stream as it is now: a running lesson's grows. @param {Stream} s */
 	grow(s) {
+		const same = this.stream.atMs.every((at, n) => s.atMs[n] === at && (s.lastMs[n] === this.stream.lastMs[n] || n === this.stream.atMs.length - 1));
 		this.stream = s;
+		if (!same) { // made anew without what was lost: what is in the buffer stays where it is
+			this.have = new Set([...s.atMs.keys()].filter((n) => this.held(s.atMs[n] / 1000, s.lastMs[n] / 1000)));
+		}
 		this.wake?.();
 	}
 
@@ -85,6 +89,17 @@ export class Feed {
 			this.fetching.abort();
 		}
 		this.wake?.();
+	}
+
+	/** Whether a fragment is in the buffer. @param {number} at @param {number} lasts s */
+	held(at, lasts) {
+		const b = this.buffer?.buffered;
+		for (let i = 0; b && i < b.length; i++) {
+			if (b.start(i) <= at + 0.08 && b.end(i) >= at + lasts - 0.08) {
+				return true;
+			}
+		}
+		return false;
 	}
 
 	/** Whether there is a fragment for a time. @param {number} t */
@@ -121,8 +136,11 @@ export class Feed {
 					if (e instanceof DOMException && e.name === "AbortError") {
 						continue;
 					}
-					if (e instanceof Refused && e.status === 404) {
+					if (e instanceof Refused && (e.status === 404 || e.code === "fragment-gone")) {
 						this.have.add(n); // not there (any more): a hole
+						if (e.status !== 404) {
+							this.tell({ code: e.code });
+						}
 						continue;
 					}
 					throw e;

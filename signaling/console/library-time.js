@@ -15,6 +15,7 @@
  * @property {number} missingMs
  * @property {number} bytes
  * @property {boolean} [live]
+ * @property {"keys" | "damaged" | "newer"} [fault] why nothing can be played
  * @property {boolean} [protected]
  * @property {string} [keepUntil]
  * @property {boolean} [own]
@@ -23,7 +24,9 @@
 /** @typedef {{name: string, kind: "video" | "audio", campus?: string, mime: string, bytes: number, atMs: number[], lastMs: number[]}} Stream */
 /** @typedef {{atMs: number, kind: "start" | "floor" | "end", campus?: string, name?: string}} Chapter */
 /** @typedef {{campus: string, name: string, spans: Span[]}} Heard */
-/** @typedef {Recording & {streams: Stream[], chapters: Chapter[], heard: Heard[], gaps: Span[], pupils: boolean}} Detail */
+/** @typedef {Span & {cause?: string}} Gap where nothing of the lesson is there */
+/** @typedef {Span & {source?: string}} Damage where something cannot be read any more */
+/** @typedef {Recording & {streams: Stream[], chapters: Chapter[], heard: Heard[], gaps: Gap[], damaged?: Damage[], pupils: boolean}} Detail */
 /** @typedef {{text: string, days: number, subject: string, teacher: string, campus: string, own: boolean}} Filter days 0: all */
 
 /** Shows everything. @type {Filter} */
@@ -92,6 +95,9 @@ export function choices(all) {
 export function marks(r) {
 	if (r.live) {
 		return [{ key: "library.live", kind: "live" }];
+	}
+	if (r.fault) {
+		return [{ key: `library.fault.${r.fault}`, kind: "warn" }];
 	}
 	/** @type {ReturnType<typeof marks>} */
 	const list = [r.missingMs > 0 ? { key: "library.missing", kind: "warn", ms: r.missingMs } : { key: "library.whole", kind: "good" }];
@@ -191,6 +197,23 @@ export function begins(streams) {
  */
 export const hole = (gaps, t, kept) => gaps.find((g) => t * 1000 >= g.fromMs - 40 && t * 1000 < g.toMs - 200 && !kept.has(g.fromMs));
 
+/** Whether the files of a recording lost something there. @param {Gap} g */
+export const rotten = (g) => g.cause === "damaged" || g.cause === "missing";
+
+/**
+ * What is listed beside the pictures: the chapters, and what is damaged, in order of time.
+ * @param {Detail} d
+ * @returns {{atMs: number, chapter?: Chapter, lost?: Span}[]}
+ */
+export function places(d) {
+	const all = d.damaged?.filter((x) => !x.source) ?? [];
+	const lost = all.map((x) => d.gaps.find((g) => rotten(g) && g.fromMs <= x.toMs && g.toMs >= x.fromMs) ?? x);
+	return [
+		...d.chapters.map((c) => ({ atMs: c.atMs, chapter: c })),
+		...[...new Set(lost)].map((s) => ({ atMs: s.fromMs, lost: s })),
+	].sort((a, b) => a.atMs - b.atMs);
+}
+
 /**
  * The chapter before or after a time; going back within the first seconds of one goes to the one before it.
  * @param {Chapter[]} chapters
@@ -202,7 +225,7 @@ export function chapter(chapters, t, way) {
 	return way > 0 ? chapters.find((c) => c.atMs > ms + 500) : chapters.findLast((c) => c.atMs < ms - 2000);
 }
 
-/** The chapter that a time lies in. @param {Chapter[]} chapters @param {number} t seconds */
+/** The chapter that a time lies in. @param {{atMs: number}[]} chapters @param {number} t seconds */
 export const during = (chapters, t) => chapters.findLastIndex((c) => c.atMs <= t * 1000 + 50);
 
 export const speeds = [0.5, 0.75, 1, 1.25, 1.5, 2];

@@ -145,6 +145,22 @@ test("a full buffer makes room and holds less", () => feed(async (f, faults) => 
 	assert.deepEqual(faults, []);
 }));
 
+test("a fragment that is gone is a hole, and what was fetched before stays when the list is made anew", () => feed(async (f, faults) => {
+	const good = answer;
+	answer = (n) => (n === 3 ? { ok: false, status: 410, json: async () => ({ code: "fragment-gone" }) } : good(n));
+	f.follow(0, true, false);
+	await idle(f);
+	assert.deepEqual(faults, ["fragment-gone"]);
+	assert.ok(!f.failed && f.ready(0) && !f.ready(f.stream.atMs[3] / 1000 + 0.5));
+	const s = f.stream;
+	const [atMs, lastMs] = [s.atMs.toSpliced(3, 1), s.lastMs.toSpliced(3, 1)];
+	lastMs[2] += s.lastMs[3]; // the last picture before it stands
+	const had = f.have.size;
+	f.grow({ ...s, atMs, lastMs });
+	assert.ok(f.have.size < had && f.have.has(0) && f.have.has(3), `${[...f.have]}`);
+	answer = good;
+}));
+
 test("a box that is away is asked again, one that refuses is not", () => feed(async (f, faults) => {
 	let tries = 0;
 	const good = answer;

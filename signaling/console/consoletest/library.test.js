@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { begins, chapter, chosen, choices, counted, during, edge, ends, everything, from, holds, hole, lasting, led, marks, nextSpeed, sized, spare, titled } from "../library-time.js";
+import { begins, chapter, choices, chosen, counted, during, edge, ends, everything, from, holds, hole, lasting, led, marks, nextSpeed, places, sized, spare, titled } from "../library-time.js";
 
 const day = (ms) => Math.floor(ms / 86400000);
 const now = Date.parse("2026-11-21T02:00:00Z");
@@ -98,4 +98,15 @@ test("what goes out of a buffer", () => {
 	assert.deepEqual(spare([{ start: 0, end: 100 }], 50, 20, 30), [{ start: 0, end: 30 }, { start: 80, end: 100 }]);
 	assert.deepEqual(spare([{ start: 40, end: 60 }], 50, 20, 30), []);
 	assert.deepEqual(spare([{ start: 0, end: 10 }, { start: 29.8, end: 60 }], 50, 20, 30), [{ start: 0, end: 10 }]);
+});
+
+test("what is damaged is listed between the chapters, once, and a recording that cannot be read says why", () => {
+	const d = /** @type {any} */ ({
+		chapters: [{ atMs: 0, kind: "start" }, { atMs: 60000, kind: "end" }],
+		gaps: [{ fromMs: 20000, toMs: 30000, cause: "damaged" }, { fromMs: 40000, toMs: 50000, cause: "restart" }],
+		damaged: [{ fromMs: 20500, toMs: 24000 }, { fromMs: 25000, toMs: 29000 }, { fromMs: 45000, toMs: 45000 }, { fromMs: 1, toMs: 2, source: "board" }],
+	});
+	assert.deepEqual(places(d).map((p) => [p.atMs, p.chapter?.kind ?? "lost"]), [[0, "start"], [20000, "lost"], [45000, "lost"], [60000, "end"]]);
+	assert.deepEqual(places(/** @type {any} */ ({ chapters: [], gaps: [] })), []);
+	assert.deepEqual(marks(/** @type {any} */ ({ fault: "keys", missingMs: 0 })), [{ key: "library.fault.keys", kind: "warn" }]);
 });
