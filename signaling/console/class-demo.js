@@ -123,6 +123,8 @@ const states = {
 	"test.heard": () => ({ room: room({ state: "idle" }), captures: false, test: "heard" }),
 	"test.show": () => ({ room: room({ state: "idle" }), captures: false, test: "show" }),
 	fresh: () => ({ room: room({ state: "fresh", uplink: undefined }), captures: false }),
+	"fresh+address": () => ({ room: room({ state: "fresh", uplink: undefined }), captures: false }),
+	"fresh+digits": () => ({ room: room({ state: "fresh", uplink: undefined }), captures: false }),
 	codec: () => ({ lesson: lesson({}), codec: true }),
 	refused: () => ({ status: "refused", code: "forbidden", room: null, captures: false }),
 };
@@ -171,6 +173,15 @@ function draw(view, form, info, name) {
 	const then = choose({ ...f, now: now - (name === "live" ? 60000 : 5000) }, forgetful());
 	const m = choose(f, then);
 	form.show(m.key === "fresh");
+	form.fill(name === "fresh+address");
+	if (name === "fresh+digits") {
+		form.compare(true, "");
+		form.pair.now = { state: "compare", digits: "482 913" };
+		form.pair.draw();
+	} else {
+		form.compare(false, "");
+		form.pair.place.hidden = true;
+	}
 	const l = f.lesson;
 	const places =
 		m.key === "soon.look"

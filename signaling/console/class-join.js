@@ -1,9 +1,11 @@
 // A box that belongs to nobody: its screen asks for the core's address and the code of the invitation, by touch, keys or remote.
 
+import { PairForm } from "./class-pair.js";
 import { element } from "./class-view.js";
 import { nearest } from "./walk.js";
 
 const letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford base32: none that is mistaken for another
+const signs = "1234567890.:-abcdefghijklmnopqrstuvwxyz"; // of an address
 const length = 16;
 
 /** What people write for what is meant. @param {string} c */
@@ -39,6 +41,8 @@ export class JoinForm {
 		this.address = document.createElement("input");
 		this.shown = document.createElement("input");
 		this.answer = document.createElement("p");
+		this.keys = document.createElement("div");
+		this.pair = new PairForm(say, (said) => this.compare(false, said));
 		this.build();
 	}
 
@@ -71,22 +75,58 @@ export class JoinForm {
 		const where = document.createElement("p");
 		where.className = "where";
 		where.textContent = this.say("join.where", { address: location.host });
-		fields.append(this.labelled("join.address", this.address), this.labelled("join.code", this.shown), this.answer, where);
-		const keys = document.createElement("div");
-		keys.className = "keys";
-		for (const c of letters) {
-			keys.append(this.button(c, "", () => this.set((this.code + c).slice(0, length))));
-		}
-		keys.append(this.button(this.say("join.delete"), "wide", () => this.set(this.code.slice(0, -1))));
-		const go = this.button(this.say("join.go"), "wide go", () => {});
-		go.type = "submit"; // Enter in a field is enough
-		keys.append(go);
+		const digits = this.button(this.say("join.digits"), "digits", () => void this.begin());
+		fields.append(this.labelled("join.address", this.address), this.labelled("join.code", this.shown), digits, this.answer, where);
+		this.keys.className = "keys";
+		this.fill(false);
+		this.address.addEventListener("focus", () => this.fill(true));
+		this.shown.addEventListener("focus", () => this.fill(false));
 		this.form.noValidate = true; // an address without https:// is one too
-		this.form.append(fields, keys);
+		this.form.append(fields, this.keys, this.pair.place);
 		this.form.addEventListener("submit", (e) => {
 			e.preventDefault();
 			void this.send();
 		});
+	}
+
+	/** Lays out the keys for the field that is filled. @param {boolean} address */
+	fill(address) {
+		if (this.keys.classList.contains("address") === address && this.keys.childElementCount > 0) {
+			return;
+		}
+		this.keys.classList.toggle("address", address);
+		const type = (/** @type {string} */ c) => (address ? (this.address.value += c) : this.set((this.code + c).slice(0, length)));
+		this.keys.replaceChildren(...[...(address ? signs : letters)].map((c) => this.button(c, "", () => type(c))),
+			this.button(this.say("join.delete"), "wide", () => (address ? (this.address.value = this.address.value.slice(0, -1)) : this.set(this.code.slice(0, -1)))));
+		if (!address) {
+			const go = this.button(this.say("join.go"), "wide go", () => {});
+			go.type = "submit"; // Enter in a field is enough
+			this.keys.append(go);
+		}
+	}
+
+	/** Joins by comparing digits. */
+	async begin() {
+		const url = full(this.address.value);
+		this.answer.textContent = url === "" ? this.say("join.noAddress") : this.say("join.busy");
+		if (url === "") {
+			this.address.focus();
+			return;
+		}
+		const why = await this.pair.begin(url);
+		this.answer.textContent = why;
+		if (why === "") {
+			this.compare(true, "");
+		}
+	}
+
+	/** Shows the digits in place of the fields, or the fields again. @param {boolean} on @param {string} said */
+	compare(on, said) {
+		this.form.classList.toggle("comparing", on);
+		this.answer.textContent = said;
+		if (!on) {
+			/** @type {HTMLElement | null} */ (this.form.querySelector("button.digits"))?.focus();
+		}
 	}
 
 	/** @param {string} key @param {HTMLInputElement} input */
@@ -147,7 +187,7 @@ export class JoinForm {
 
 	/** To the nearest thing in that direction. @param {string} key */
 	walk(key) {
-		const all = /** @type {HTMLElement[]} */ ([...this.form.querySelectorAll("input, button")]);
+		const all = /** @type {HTMLElement[]} */ ([...this.form.querySelectorAll("input, button")]).filter((e) => e.checkVisibility());
 		nearest(all, document.activeElement, key)?.focus();
 	}
 

@@ -104,7 +104,10 @@ const states = {
 	spare: () => ({ device: { uplink: { up: true, rung: "tunnel", kbps: 900, lossPercent: 2.4, rttMs: 140 } } }),
 	empty: () => ({ answers: { "GET /device/history": [200, { start: new Date().toISOString(), stepSeconds: 60, series: { rateKbps: [], lossPercent: [], delayMs: [], celsius: [], diskLessons: [], up: [] } }] } }),
 	first: () => ({ device: { report: { ...report("good"), checks: null, findings: [] } } }),
-	silent: () => ({ page: () => (desk.heardAt -= 12000) }),
+	silent: () => ({ page: () => {
+		desk.heardAt -= 12000;
+		dispatchEvent(new Event("hashchange"));
+	} }),
 	screen: () => ({ role: "classroom" }),
 	signin: () => ({ role: "" }),
 	"signin.wrong": () => ({ role: "", answers: { "POST /session": refused(401, { code: "password-wrong", left: 4 }) }, page: () => typed({ "tech-code": "AAAA-BBBB-CCCC" }, "#signin .primary") }),
@@ -129,7 +132,7 @@ const states = {
 	"join.unreachable": () => ({ device: fresh, answers: { "POST /device/join": refused(502, { code: "unreachable" }) }, page: later(() => typed(join, '[data-key="join"]')) }),
 	"join.keys": () => ({ device: fresh, role: "classroom", page: later(() => {
 		desk.remote = true;
-		input("join-address").blur();
+		input("join-code").focus();
 		input("join-address").focus();
 	}) }),
 	digits: () => ({ device: fresh, page: later(() => press('[data-key="way-digits"]')) }),
@@ -145,6 +148,7 @@ const states = {
 	"settings.static": () => ({ hash: "#settings", page: later(() => press('[data-key="net-enp1s0-static"]')) }),
 	"settings.fixed": () => ({ hash: "#settings", answers: { "GET /device/network": net({ editable: false, why: word("net.fixed") }) } }),
 	"settings.pending": () => ({ hash: "#settings", page: later(() => press('[data-key="parent-save"]')) }),
+	"settings.undone": () => ({ hash: "#settings", answers: { "GET /device/network": net({ undone: word("net.undone") }) } }),
 	"settings.wrong": () => ({ hash: "#settings", answers: { "PUT /device/network": refused(400, { code: "address-wrong", text: word("net.address") }) }, page: later(() => press('[data-key="net-enp1s0-save"]')) }),
 	poweroff: () => ({ hash: "#settings", page: later(() => press('[data-key="poweroff"]')) }),
 	reset: () => ({ hash: "#settings", answers: { "POST /device/factory-reset": refused(400, { code: "name-wrong" }) }, page: later(() => {
@@ -213,9 +217,10 @@ export function demonstrate(d, state) {
 		window.history.replaceState(null, "", location.pathname + location.search + s.hash);
 	}
 	const played = answers(s);
+	let stands = false;
 	window.fetch = async (to, init) => {
 		const key = `${init?.method ?? "GET"} ${String(to).replace("/api/v1", "").split("?")[0]}`;
-		if (state === "silent" && desk.device !== null && key === "GET /device") {
+		if (state === "silent" && stands) {
 			throw new TypeError("unreachable");
 		}
 		const [status, body] = s.answers?.[key] ?? (key in played ? [200, played[key]] : [404, { code: "not-found" }]);
@@ -223,6 +228,7 @@ export function demonstrate(d, state) {
 	};
 	Object.defineProperty(window, "tongke", { value: Object.freeze({ states: Object.keys(states), state, at: clock(Date.now()) }) });
 	return () => {
+		stands = true;
 		by("main").dataset.state = state;
 		s.page?.();
 	};

@@ -45,6 +45,11 @@ export class Desk {
 		return this.role === "classroom";
 	}
 
+	/** Whether the box has said nothing for so long that nothing is known any more. */
+	get silent() {
+		return performance.now() - this.heardAt > 5000;
+	}
+
 	get admin() {
 		return this.role === "administrator";
 	}

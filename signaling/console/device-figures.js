@@ -33,7 +33,7 @@ export function figures(desk) {
 	if (d === null) {
 		return;
 	}
-	change(by("figures"), [history?.start, history?.series.rateKbps.length, d.uplink && [d.uplink.up, d.uplink.rung, tenth(d.uplink.kbps), d.uplink.lossPercent], d.disk, d.parent], () => [
+	change(by("figures"), [desk.silent, history?.start, history?.series.rateKbps.length, d.uplink && [d.uplink.up, d.uplink.rung, tenth(d.uplink.kbps), d.uplink.lossPercent], d.disk, d.parent], () => [
 		network(desk), ...day(desk, ["rateKbps", "lossPercent", "delayMs"]), heat(desk), ...day(desk, ["celsius"]), disk(desk), ...day(desk, ["diskLessons"]), ...hours(desk),
 	]);
 }
@@ -47,6 +47,9 @@ function network(desk) {
 	const name = el("h2", { text: desk.say("network") });
 	if (!desk.device?.parent?.joined || u === undefined) {
 		return el("p", { class: "figure" }, name, el("span", { text: desk.say(desk.device?.role === "core" ? "network.core" : "network.none") }));
+	}
+	if (desk.silent) {
+		return el("p", { class: "figure" }, name, el("span", { text: desk.say("unknown") }));
 	}
 	if (!u.up) {
 		return el("p", { class: "figure bad" }, name, el("strong", { text: `✕ ${desk.say("network.down")}` }));
@@ -164,7 +167,7 @@ function hours(desk) {
 			...columns.map((k) => el("td", { text: means(part(k), kinds[k].factor) })),
 			el("td", { text: away === 0 ? "–" : desk.span(away * h.stepSeconds) })));
 	}
-	return [el("details", { id: "hours", open: document.getElementById("hours")?.hasAttribute("open") ?? false }, el("summary", { text: desk.say("hours"), "data-key": "hours" }), el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": desk.say("hours") },
+	return [el("details", { id: "hours", open: document.getElementById("hours")?.hasAttribute("open") ?? false }, el("summary", { text: desk.say("hours"), "data-key": "hours" }), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": desk.say("hours") },
 		el("table", {}, el("thead", {}, el("tr", {}, ...["time", "rate", "loss", "delay", "heat", "away"].map((k) => el("th", { scope: "col", text: desk.say(`hours.${k}`) })))), el("tbody", {}, ...rows))))];
 }
 

@@ -177,6 +177,7 @@ export class Install {
 		if (a.ok) {
 			this.comparison = { state: "looking" };
 			this.draw();
+			await this.look();
 		} else {
 			this.wrong(this.desk.words[`device.join.${a.code}`] === undefined ? this.desk.why(a) : this.desk.say(`join.${a.code}`));
 		}

@@ -7,24 +7,25 @@ import { by, clock, day, el, moment, now } from "./home-dom.js";
 /** @typedef {import("./device-desk.js").Finding} Finding */
 /** @typedef {import("./device-check.js").Running} Running */
 
-const stale = 5000; // ms without an answer until the page knows nothing any more
-
 /**
  * The line above all: what it is and its mark.
  * @param {Desk} desk
  * @param {Running | null} check
+ * @param {boolean} installing
  * @returns {{kind: string, text: string}}
  */
-function verdict(desk, check) {
-	const silent = performance.now() - desk.heardAt;
-	if (silent > stale) {
-		return { kind: "unknown", text: desk.say("lost", { span: desk.span(silent / 1000) }) };
+function verdict(desk, check, installing) {
+	if (desk.silent) {
+		return { kind: "unknown", text: desk.say("lost", { span: desk.span((performance.now() - desk.heardAt) / 1000) }) };
 	}
 	if (desk.device === null) {
 		return { kind: "", text: desk.say("page") };
 	}
 	if (check?.state === "running") {
 		return { kind: "unknown", text: desk.say("checking.at", { n: Math.min(check.n + 1, check.of), of: check.of }) };
+	}
+	if (installing) {
+		return { kind: "", text: desk.say("installing") };
 	}
 	const r = desk.device.report;
 	if (!r.checks || r.checks.length === 0) {
@@ -33,15 +34,15 @@ function verdict(desk, check) {
 	return { kind: r.verdict, text: desk.pick(r.text) };
 }
 
-/** @param {Desk} desk @param {Running | null} check */
-export function head(desk, check) {
-	const v = verdict(desk, check);
+/** @param {Desk} desk @param {Running | null} check @param {boolean} installing the box is being set up: nobody may leave yet */
+export function head(desk, check, installing) {
+	const v = verdict(desk, check, installing);
 	const line = by("verdict");
 	change(by("mark"), v.kind, () => [marks[v.kind] ?? ""]);
 	change(by("verdict-text"), v.text, () => [v.text]);
 	line.dataset.kind = v.kind;
 	const d = desk.device;
-	const place = d === null ? "" : [d.room.name || [d.room.campus, d.room.classroom].filter(Boolean).join(" "), d.boxName, d.version].filter(Boolean).join(" · ");
+	const place = d === null ? "" : [d.room.name || [d.room.campus === "core" ? "" : d.room.campus, d.room.classroom].filter(Boolean).join(" "), d.boxName, d.version].filter(Boolean).join(" · ");
 	change(by("room"), place, () => [place]);
 	by("lesson").hidden = d?.inLesson !== true || v.kind === "unknown";
 	change(by("lesson"), desk.say("inLesson"), () => [desk.say("inLesson")]);

@@ -120,7 +120,7 @@ class Page {
 
 	draw() {
 		const d = this.desk;
-		head(d, this.check.now);
+		head(d, this.check.now, this.install.on && this.install.step < 4);
 		if (d.device === null || d.role === "") {
 			return;
 		}
@@ -275,7 +275,10 @@ async function main() {
 		}
 	}, every);
 	setInterval(() => {
-		head(desk, page.check.now); // the seconds of a silent box
+		head(desk, page.check.now, page.install.on && page.install.step < 4);
+		if (desk.silent) {
+			figures(desk);
+		} // the seconds of a silent box
 		page.pending.draw();
 	}, 1000);
 }
