@@ -86,9 +86,26 @@ func TestKioskUnit(t *testing.T) {
 
 // units are all of them, with the exposure that each may have, in tenths, as systemd-analyze security counts it.
 var units = map[string]string{
-	"tongke.service":        "12",
-	"tongke-doctor.service": "25",
-	"tongke-kiosk.service":  "70", // a browser, its sandbox and a screen
+	"tongke.service":         "12",
+	"tongke-doctor.service":  "25",
+	"tongke-network.service": "15",
+	"tongke-kiosk.service":   "70", // a browser, its sandbox and a screen
+}
+
+// TestNetworkUnits: the helper waits for what the daemon writes, and may write networkd's folders only.
+func TestNetworkUnits(t *testing.T) {
+	if got := read(t, "tongke-network.path")["Path"]["PathChanged"]; !slices.Equal(got, []string{"/run/tongke/network-request.json"}) {
+		t.Errorf("PathChanged= is %q", got)
+	}
+	u := read(t, "tongke-network.service")["Service"]
+	for key, want := range map[string]string{
+		"ExecStart": "/usr/bin/tongke network-helper", "CapabilityBoundingSet": "CAP_NET_ADMIN", "ProtectSystem": "strict",
+		"ReadWritePaths": "-/etc/systemd/network -/run/systemd/network", "RuntimeDirectory": "tongke-network",
+	} {
+		if got := u[key]; !slices.Equal(got, []string{want}) {
+			t.Errorf("%s= is %q, want %q", key, got, want)
+		}
+	}
 }
 
 // TestReasons: every block of settings has a comment above it, so that a reader knows what it is for.
@@ -129,6 +146,14 @@ func TestVerify(t *testing.T) {
 		}
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 		t.Log(lines[len(lines)-1])
+		if path := strings.TrimSuffix(name, ".service") + ".path"; exists(path) {
+			out, _ = exec.Command(bin, "verify", "--man=no", "./"+path).CombinedOutput()
+			for line := range strings.Lines(string(out)) {
+				if !strings.Contains(line, "is not executable: No such file or directory") {
+					t.Errorf("systemd-analyze verify: %s", line)
+				}
+			}
+		}
 		// What is not installed here is no fault of the unit.
 		out, _ = exec.Command(bin, "verify", "--man=no", "./"+name).CombinedOutput()
 		for line := range strings.Lines(string(out)) {
@@ -137,4 +162,9 @@ func TestVerify(t *testing.T) {
 			}
 		}
 	}
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
