@@ -34,6 +34,7 @@ type Config struct {
 
 	Recording RecordingConfig `toml:"recording"`
 	Device    DeviceConfig    `toml:"device"`
+	Cameras   []CameraConfig  `toml:"camera"`
 
 	demoStates bool // by a flag only
 	bench      benchValues
@@ -112,7 +113,7 @@ func (c Config) Validate() error {
 	if err := checkLocal(c.Local); err != nil {
 		errs = append(errs, fmt.Errorf("local: %w", err))
 	}
-	return errors.Join(append(errs, c.Box.Validate(), c.Log.Validate(), c.Uplink.Validate(), c.Ingest.Validate(), c.Recording.Validate(), c.Device.Validate())...)
+	return errors.Join(append(errs, c.Box.Validate(), c.Log.Validate(), c.Uplink.Validate(), c.Ingest.Validate(), c.Recording.Validate(), c.Device.Validate(), validateCameras(c.Cameras))...)
 }
 
 // maxBoxName bounds a box name in letters: it stands in one line of a screen.
@@ -245,7 +246,7 @@ func parseConfig(doc []byte, c *Config) []keyFault {
 	for _, err := range unjoin(c.Validate()) {
 		key, text, _ := strings.Cut(err.Error(), ": ")
 		if !wrong[key] {
-			faults = append(faults, keyFault{line: lines[key], key: key, text: text})
+			faults = append(faults, keyFault{line: lineOf(lines, key), key: key, text: text})
 		}
 	}
 	sort.SliceStable(faults, func(i, j int) bool { return faults[i].line < faults[j].line })

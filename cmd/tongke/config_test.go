@@ -21,7 +21,7 @@ func TestParseConfigFaults(t *testing.T) {
 		{"form", "listen = [\n", []string{`1: array is incomplete; correct the line, or see tongke.toml in the package for the form`}},
 		{"typing error", "lisen = [\":1\"]\n", []string{`1: lisen: unknown key, write listen or remove the line`}},
 		{"unknown without a neighbour", "[log]\ncolour = true\n", []string{`2: log.colour: unknown key, remove the line (known here: format, level)`}},
-		{"unknown table", "\n[mediaserver]\nx = 1\n", []string{`2: mediaserver: unknown key, remove the line (known here: box, data, device, ingest, listen, local, log, recording, uplink)`}},
+		{"unknown table", "\n[mediaserver]\nx = 1\n", []string{`2: mediaserver: unknown key, remove the line (known here: box, camera, data, device, ingest, listen, local, log, recording, uplink)`}},
 		{"text for a list", "listen = \":8443\"\n", []string{`1: listen: write a list of texts, such as ["one", "two"], not the text ":8443"`}},
 		{"numbers in a list", "listen = [8443]\n", []string{`1: listen: write a list of texts only, such as ["one", "two"], not a list`}},
 		{"number for a text", "[box]\nname = 7\n", []string{`2: box.name: write a text in quotes, not the number 7`}},
@@ -35,6 +35,18 @@ func TestParseConfigFaults(t *testing.T) {
 			`1: box.name: write a text in quotes, not the number 1`,
 			`2: log.level: "loud" is no level, write debug, info, warn or error`,
 		}},
+		{"cameras", "[[camera]]\nname = \"后墙\"\nurl = \"rtsp://192.0.2.64/1\"\nas = \"camera\"\n[[camera]]\nname = \"黑板\"\nurl = \"rtsps://192.0.2.65/1\"\nsub = \"rtsps://192.0.2.65/2\"\nas = \"board\"\ntransport = \"udp\"\nuser = \"admin\"\npassword_file = \"/etc/tongke/camera\"\n", nil},
+		{"faults of cameras", "[[camera]]\nname = \"a\"\nurl = \"rtsp://admin:hidden@192.0.2.64/1\"\n[[camera]]\nname = \"a\"\nspeed = 1\nas = \"door\"\ntransport = \"quic\"\npassword_file = \"x\"\n", []string{
+			`3: camera[1].url: user and password do not belong in the address, write them under their own keys`,
+			`4: camera[2].url: this is no address of a camera, write it as rtsp://192.0.2.64/stream1`,
+			`4: camera[2].user: there is a password file and no user, write the user as well`,
+			`5: camera[2].name: "a" stands there twice, choose another name`,
+			`6: camera[2].speed: unknown key, remove the line (known here: as, fingerprint, name, password_file, sub, transport, url, user)`,
+			`7: camera[2].as: "door" is none, write camera, pupils or board`,
+			`8: camera[2].transport: "quic" is none, write auto, tcp or udp`,
+			`9: camera[2].password_file: "x" is not a full path, begin it with /`,
+		}},
+		{"one bracket", "[camera]\nname = \"a\"\n", []string{`1: camera: write [[camera]] above its keys, with two brackets, once for each, not a table`}},
 		{"all at once, by line", strings.Join([]string{
 			`data = "relative"`, `listen = ["example:8443", ":70000", "8443", ":8443", ":8443"]`, `local = "0.0.0.0:8080"`, `speed = 1`,
 			`[box]`, `name = " x"`, `hosts = ["https://a"]`, `[log]`, `level = "loud"`, `format = 3`,
@@ -46,7 +58,7 @@ func TestParseConfigFaults(t *testing.T) {
 			`2: listen: "8443" is no address, write it as :8443 or 192.0.2.1:8443 or [2001:db8::1]:8443`,
 			`2: listen: ":8443" stands there twice, remove one`,
 			`3: local: "0.0.0.0:8080" is not a loopback address, write it as 127.0.0.1:8080 or [::1]:8080`,
-			`4: speed: unknown key, remove the line (known here: box, data, device, ingest, listen, local, log, recording, uplink)`,
+			`4: speed: unknown key, remove the line (known here: box, camera, data, device, ingest, listen, local, log, recording, uplink)`,
 			`6: box.name: " x" has blanks around it or signs that cannot be printed, remove them`,
 			`7: box.hosts: "https://a" is neither a host name nor an IP address, write it without https:// and without a port`,
 			`9: log.level: "loud" is no level, write debug, info, warn or error`,
@@ -77,7 +89,11 @@ func TestExampleConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	setting := regexp.MustCompile(`(?m)^#([a-z_]+ = )`)
-	open := setting.ReplaceAll(doc, []byte("$1"))
+	camera := regexp.MustCompile(`(?m)^#\[\[camera\]\]`).FindIndex(doc)
+	if camera == nil {
+		t.Fatal("there is no example of a camera")
+	}
+	open := setting.ReplaceAll(doc[:camera[0]], []byte("$1")) // what stands there once and has a default
 	for name, d := range map[string][]byte{"as packaged": doc, "uncommented": open} {
 		c := DefaultConfig()
 		if faults := parseConfig(d, &c); faults != nil {
@@ -86,6 +102,11 @@ func TestExampleConfig(t *testing.T) {
 		if want := DefaultConfig(); !equalConfig(c, want) {
 			t.Errorf("%s: got %+v, want the defaults %+v", name, c, want)
 		}
+	}
+	open = regexp.MustCompile(`(?m)^#(\[\[|[a-z_]+ = )`).ReplaceAll(doc, []byte("$1"))
+	c := DefaultConfig()
+	if faults := parseConfig(open, &c); faults != nil || len(c.Cameras) != 1 {
+		t.Errorf("with a camera: %v, %d cameras", faults, len(c.Cameras))
 	}
 	lines := keyLines(open)
 	for _, key := range allKeys("", reflect.TypeFor[Config]()) {
@@ -118,6 +139,9 @@ func allKeys(prefix string, t reflect.Type) []string {
 		keys = append(keys, key)
 		if f.Type.Kind() == reflect.Struct {
 			keys = append(keys, allKeys(key+".", f.Type)...)
+		}
+		if f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct {
+			keys = append(keys, allKeys(key+"[1].", f.Type.Elem())...)
 		}
 	}
 	return keys

@@ -66,6 +66,8 @@ type daemon struct {
 	tests  *selfTests
 	desk   *deviceDesk
 
+	cameras *cameras
+
 	parts *parts
 	ready atomic.Bool
 }
@@ -139,6 +141,7 @@ func (d *daemon) start() error {
 	d.parts.start("library", d.runLibrary)
 	d.parts.start("ingest", d.ingest.Run)
 	d.parts.start("sessions", d.sessions.Run)
+	d.parts.start("cameras", d.cameras.Run)
 	if err := d.useParent(); err != nil {
 		return err
 	}
@@ -221,6 +224,9 @@ func (d *daemon) build() (err error) {
 	}
 	if err := d.newSessions(); err != nil {
 		return err
+	}
+	if d.cameras, err = d.newCameras(); err != nil {
+		return dataFault(d.dir, err)
 	}
 	for _, l := range d.registry.List() {
 		d.lessonChanged(l)

@@ -313,6 +313,7 @@ func (w *deviceWatch) Report() daemonReport {
 // deviceFacts are what the daemon's parts know.
 func (d *daemon) deviceFacts() doctor.Facts {
 	f := doctor.Facts{Built: builtAt(), Running: doctor.Yes, Ports: wantedPorts(d.cfg)}
+	d.cameras.facts(&f)
 	if _, ok, err := d.store.Parent(); err != nil || !ok {
 		return f
 	}

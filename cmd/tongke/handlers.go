@@ -30,6 +30,7 @@ func (d *daemon) newAPI() (*api.API, error) {
 		BoxID: d.box.ID(), Name: d.name, Version: programVersion(),
 		Join: d.join, Healthy: d.healthy, Ready: d.isReady, Parts: d.figures,
 		Library:   d.library,
+		Cameras:   d.cameras,
 		Device:    d.desk,
 		Timetable: d.timetable, Online: d.online,
 		Mounts: map[string]http.Handler{
@@ -93,6 +94,7 @@ func (d *daemon) figures() map[string]any {
 		"cascade":   d.node.Stats(),
 		"library":   d.library.Stats(),
 		"device":    d.device.Report(),
+		"cameras":   d.cameras.figures(),
 		"selfTest":  d.tests.Kept(),
 		"udp":       sockets,
 	}

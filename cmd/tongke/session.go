@@ -30,6 +30,8 @@ func (d *daemon) newSessions() (err error) {
 		Box: d.box.ID(), BoxName: d.name, BoxURL: d.reachable, Place: d.place,
 		Fresh: d.fresh, Uplink: d.uplink, Assist: d.assist,
 		Help:      d.called,
+		Films:     func(lesson, room string) []session.Film { return d.cameras.films(lesson, room) },
+		Changed:   func() { d.cameras.look() },
 		Recording: d.recording,
 		Capture: func() session.Capture {
 			c := d.device.profile.Capture

@@ -74,10 +74,34 @@ func (d *decoder) table(prefix string, tree map[string]any, to reflect.Value) {
 			d.table(key+".", sub, field)
 			continue
 		}
+		if field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.Struct {
+			d.tables(key, value, field)
+			continue
+		}
 		if cure := assign(field, value); cure != "" {
 			d.fault(key, "%s, not %s", cure, describe(value))
 		}
 	}
+}
+
+// tables walks a table that may stand several times: [[name]]. The second one's keys are called name[2].key.
+func (d *decoder) tables(key string, value any, field reflect.Value) {
+	list, ok := value.([]any)
+	if !ok {
+		d.fault(key, "write [[%s]] above its keys, with two brackets, once for each, not %s", key, describe(value))
+		return
+	}
+	out := reflect.MakeSlice(field.Type(), len(list), len(list))
+	for i, v := range list {
+		one := fmt.Sprintf("%s[%d]", key, i+1)
+		tree, ok := v.(map[string]any)
+		if !ok {
+			d.fault(one, "write a table, each key on a line of its own under [[%s]], not %s", key, describe(v))
+			continue
+		}
+		d.table(one+".", tree, out.Index(i))
+	}
+	field.Set(out)
 }
 
 // assign puts a TOML value into a field, or says what should stand there.
@@ -191,21 +215,36 @@ func distance(a, b string) int {
 
 // keyLines finds the line of each key of a document that parses.
 func keyLines(doc []byte) map[string]int {
-	lines := map[string]int{}
+	lines, times := map[string]int{}, map[string]int{}
 	var p unstable.Parser
 	p.Reset(doc)
 	prefix := ""
 	for p.NextExpression() {
 		e := p.Expression()
 		switch e.Kind {
-		case unstable.Table, unstable.ArrayTable:
+		case unstable.Table:
 			prefix = noteKey(&p, e, "", lines) + "."
+		case unstable.ArrayTable:
+			name := noteKey(&p, e, "", lines)
+			times[name]++
+			name = fmt.Sprintf("%s[%d]", name, times[name])
+			lines[name] = p.Shape(e.Child().Raw).Start.Line
+			prefix = name + "."
 		case unstable.KeyValue:
 			key := noteKey(&p, e, prefix, lines)
 			noteInline(&p, e.Value(), key+".", lines)
 		}
 	}
 	return lines
+}
+
+// lineOf is where a key stands; of one that is missing in a table that may stand several times, where that table begins.
+func lineOf(lines map[string]int, key string) int {
+	if n := lines[key]; n > 0 {
+		return n
+	}
+	table, _, _ := strings.Cut(key, "].")
+	return lines[table+"]"]
 }
 
 // noteInline notes the keys of an inline table.

@@ -81,6 +81,10 @@ type Facts struct {
 	ClockKnown  bool          `json:"clockKnown,omitzero"` // against the parent's clock
 	ClockOffset time.Duration `json:"clockOffsetNs,omitzero"`
 
+	NetCameras    int    `json:"netCameras,omitzero"`    // set up for this room
+	NetCamera     string `json:"netCamera,omitzero"`     // why a network camera gives no picture: a code of media/ingest/rtsp
+	NetCameraName string `json:"netCameraName,omitzero"` // which one
+
 	Picture         Answer `json:"picture,omitzero"` // of the camera: No is black or frozen
 	MicrophoneHeard Answer `json:"microphoneHeard,omitzero"`
 	SpeakerHeard    Answer `json:"speakerHeard,omitzero"` // the microphone heard the chirp, or a person said so

@@ -219,7 +219,10 @@ var faults = map[string]fault{
 		m.Remove(t, `^sys/class/video4linux/video[34]$`)
 		return true
 	},
-	"camera-black": room(fact(func(f *Facts) { f.Picture = No })),
+	"net-camera-away":     fact(func(f *Facts) { f.NetCamera, f.NetCameraName = "camera-unreachable", "后墙" }),
+	"net-camera-password": fact(func(f *Facts) { f.NetCamera, f.NetCameraName = "camera-password", "后墙" }),
+	"net-camera-format":   fact(func(f *Facts) { f.NetCamera, f.NetCameraName = "camera-h265", "后墙" }),
+	"camera-black":        room(fact(func(f *Facts) { f.Picture = No })),
 	"camera-slow": room(func(_ *testing.T, m *probetest.Machine, _ *Input) bool {
 		return edit(m, `/usb[12]/[^:]*/speed$`, to("12\n"))
 	}),

@@ -9,11 +9,34 @@ import (
 )
 
 func cameraUnplugged(in *Input) ([]any, string, bool) {
-	return nil, "", in.classroom() && len(in.Machine.Cameras) == 0
+	return nil, "", in.classroom() && len(in.Machine.Cameras) == 0 && in.Facts.NetCameras == 0
 }
 
 func cameraBlack(in *Input) ([]any, string, bool) {
 	return nil, tellCameras(in), in.Facts.Picture == No
+}
+
+// A network camera that was asked for gives no picture. What its fault means for the person who stands below it:
+var (
+	netCameraRefuses = []string{"camera-password"}
+	netCameraFormats = []string{"camera-h265", "camera-mjpeg", "camera-codec", "camera-b-frames", "camera-no-keyframe"}
+)
+
+func netCamera(in *Input, is bool) ([]any, string, bool) {
+	return nil, fmt.Sprintf("%s: %s", in.Facts.NetCameraName, in.Facts.NetCamera), in.Facts.NetCamera != "" && is
+}
+
+func netCameraPassword(in *Input) ([]any, string, bool) {
+	return netCamera(in, slices.Contains(netCameraRefuses, in.Facts.NetCamera))
+}
+
+func netCameraFormat(in *Input) ([]any, string, bool) {
+	return netCamera(in, slices.Contains(netCameraFormats, in.Facts.NetCamera))
+}
+
+func netCameraAway(in *Input) ([]any, string, bool) {
+	f := in.Facts.NetCamera
+	return netCamera(in, !slices.Contains(netCameraRefuses, f) && !slices.Contains(netCameraFormats, f) && f != "camera-lesson-codec")
 }
 
 // cameraSlow: 12 Mb/s of USB 1.1 carry no picture worth the name; a camera gets them behind an old hub or by a broken wire.

@@ -65,6 +65,9 @@ type Config struct {
 	// Device is the machine under the box. Nil: nobody looks after it.
 	Device Device
 
+	// Cameras are the network cameras. Nil: this box takes none.
+	Cameras Cameras
+
 	// Mounts are other parts' handlers by http.ServeMux pattern, as "/whip/". They ask Auth themselves.
 	Mounts map[string]http.Handler
 }

@@ -111,6 +111,7 @@ var codes = []struct {
 	{auth.ErrCodeRequest, http.StatusBadRequest, "code-invalid"},
 	{join.ErrInvitations, http.StatusServiceUnavailable, join.ErrInvitations.Code},
 
+	{errNoCameras, http.StatusServiceUnavailable, "cameras-not-available"},
 	{errNoLibrary, http.StatusServiceUnavailable, "library-not-available"},
 	{errMayNotChange, http.StatusForbidden, "recording-forbidden"},
 	{errMayNotDownload, http.StatusForbidden, "download-forbidden"},

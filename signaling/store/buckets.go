@@ -18,6 +18,7 @@ const (
 	BucketTimetable   = "timetable"   // single records by the keys of signaling/timetable
 	BucketLive        = "live"        // by lesson id: what happens in a lesson of this box
 	BucketAudit       = "audit"       // who did what that others have a right to know of, in the order of time
+	BucketCameras     = "cameras"     // by camera id
 
 	bucketSchema = "schema"
 )
@@ -52,6 +53,10 @@ var migrations = []func(*bolt.Tx) error{
 	},
 	func(tx *bolt.Tx) error { // 4: the audit
 		_, err := tx.CreateBucketIfNotExists([]byte(BucketAudit))
+		return err
+	},
+	func(tx *bolt.Tx) error { // 5: network cameras
+		_, err := tx.CreateBucketIfNotExists([]byte(BucketCameras))
 		return err
 	},
 }

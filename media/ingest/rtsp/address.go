@@ -54,3 +54,12 @@ func Mask(address string) string {
 	}
 	return secretInPath.ReplaceAllString(bare, "${1}***")
 }
+
+// Place is where an address leads: scheme, host and port. "" for what is no address.
+func Place(address string) string {
+	u, err := parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
