@@ -38,6 +38,7 @@ type box struct {
 	url    string
 	web    *httptest.Server
 	server *session.Server
+	relay  *relay.Relay
 
 	cuts sync.Map // every net.Conn that was ever accepted
 
@@ -45,7 +46,8 @@ type box struct {
 	uplink protocol.Uplink
 	away   bool // answers nothing
 	fresh  bool
-	posted []string // bodies of POST /api/v1/parent
+	limits session.Capture // of the machine
+	posted []string        // bodies of POST /api/v1/parent
 
 	pages  http.Handler
 	probes chan probe // what pages that were opened as /probe/class told
@@ -69,8 +71,10 @@ func newBox(t *testing.T) *box {
 	must(t, err)
 	r := relay.New(relay.Config{Log: log, Batch: conn})
 	media := ingest.New(ingest.Config{Engine: engine, Relay: r, Box: "core", Authorize: anyone, Lessons: b.lessons, Limits: ingest.DefaultLimits(), Log: log})
+	b.relay = r
 	b.server = session.New(session.Config{
-		Auth: people, Hub: b.lessons, Records: b.lessons, Engine: engine, Relay: r, Box: boxID, BoxName: func() string { return "tk-0123" },
+		Capture: func() session.Capture { b.mu.Lock(); defer b.mu.Unlock(); return b.limits },
+		Auth:    people, Hub: b.lessons, Records: b.lessons, Engine: engine, Relay: r, Box: boxID, BoxName: func() string { return "tk-0123" },
 		Place: func() session.Place { return session.Place{Campus: room, CampusName: "三河小学"} },
 		Fresh: func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.fresh },
 		Uplink: func() *protocol.Uplink {

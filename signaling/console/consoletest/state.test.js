@@ -17,7 +17,7 @@ const room = (more = {}) => ({ room: "us", name: "us", state: "in", uplink: { up
 
 const facts = (more = {}) => ({
 	now, beside: true, status: "open", code: "", statusSince: 1, nextTry: 0, box: "b", me: "us", room: room(), lesson: lesson(), dataAt: now - 100, enteredAt: now - 60000,
-	captures: true, camera: "on", microphone: "on", covered: false, soundBlocked: false, codec: false, ...more,
+	captures: true, camera: "on", microphone: "on", covered: false, soundBlocked: false, codec: false, test: "", ...more,
 });
 
 const floor = (...rooms) => rooms.map((r, i) => ({ room: r, since: now - 5000, second: i > 0 }));
