@@ -141,6 +141,7 @@ type conn interface {
 	Start(h handlers)                  // begins delivery; called once
 	Send(c channel, data []byte) error // never blocks; data is the callee's
 	SetClock(add time.Duration)        // what makes the peer's clock ours, for capture times
+	Answers() uint64                   // to checks of the path itself; rises while it passes packets both ways
 	Close() error                      // may block until the connection is gone
 }
 

@@ -25,6 +25,7 @@ type dialler struct {
 	round    int
 	queue    []due
 	next     packet.Time // next round, or next probe
+	probes   int         // of the present uplink
 	attempts map[*attempt]struct{}
 	answers  map[int]string // this round's refusals, by parent
 }
@@ -39,6 +40,7 @@ type due struct {
 type attempt struct {
 	target
 	parents []Parent // whose pins may answer
+	until   packet.Time
 	cancel  context.CancelFunc
 	link    *Link // once descriptions are exchanged
 }
@@ -78,7 +80,7 @@ func (d *dialler) step(now packet.Time) packet.Time {
 	case up != nil && up.state == stateUp:
 		if d.on { // the old link spoke again
 			d.restart()
-			d.next = now.Add(probePause(firstProbe, d.deaths))
+			d.probes, d.next = 0, now.Add(probePause(0, d.deaths))
 		}
 		d.probe(up, now)
 	case !d.on:
@@ -118,7 +120,8 @@ func (d *dialler) probe(up *Link, now packet.Time) {
 	if now < d.next {
 		return
 	}
-	d.next = now.Add(probePause(probeEvery, d.deaths))
+	d.probes++
+	d.next = now.Add(probePause(d.probes, d.deaths))
 	d.plan(better(d.ways(false), up.target), now)
 }
 
@@ -185,7 +188,7 @@ func (n *Node) proxyFor(base string) (*url.URL, error) {
 // begun starts one attempt.
 func (d *dialler) begun(t target) {
 	ctx, cancel := context.WithTimeout(d.n.ctx, attemptTimeout)
-	a := &attempt{target: t, cancel: cancel, parents: d.parents}
+	a := &attempt{target: t, cancel: cancel, parents: d.parents, until: packet.Now().Add(attemptTimeout)}
 	if t.parent >= 0 {
 		a.parents = d.parents[t.parent : t.parent+1]
 	}
@@ -203,15 +206,16 @@ func (d *dialler) begun(t target) {
 				err = &refusal{code: code}
 			}
 		}
-		posted := d.n.box.post(func() { d.connected(ctx, a, res, err) })
+		posted := d.n.box.post(func() { d.connected(a, res, err) })
 		if !posted && err == nil {
 			_ = res.conn.Close()
 		}
 	})
 }
 
-// connected takes an attempt's result: descriptions are exchanged, or it has failed.
-func (d *dialler) connected(ctx context.Context, a *attempt, res connected, err error) {
+// connected takes an attempt's result: descriptions are exchanged, or it has failed. From here on the link's ticks judge it.
+func (d *dialler) connected(a *attempt, res connected, err error) {
+	a.cancel()
 	if _, wanted := d.attempts[a]; !wanted && err == nil {
 		d.n.wg.Go(func() { _ = res.conn.Close() }) // ends when the connection is gone
 		return
@@ -229,13 +233,6 @@ func (d *dialler) connected(ctx context.Context, a *attempt, res connected, err 
 		}
 	}
 	d.n.add(l)
-	context.AfterFunc(ctx, func() { // the attempt's time is up, or it is over: then nothing is left to do
-		d.n.box.post(func() {
-			if _, still := d.attempts[a]; still {
-				d.over(a, context.DeadlineExceeded)
-			}
-		})
-	})
 }
 
 // over ends an attempt that did not lead to a link.
@@ -251,17 +248,20 @@ func (d *dialler) over(a *attempt, err error) {
 	d.drop(a)
 }
 
-// won ends the race: l is up.
+// won ends the race: l is up. What would be better than l and is on its way may still come, and then relieves it.
 func (d *dialler) won(l *Link, now packet.Time) {
 	if l.attempt != nil {
 		delete(d.attempts, l.attempt)
-		l.attempt.cancel()
 		l.attempt = nil
 	}
-	d.stop()
+	for a := range d.attempts {
+		if !a.improves(l.target) {
+			d.drop(a)
+		}
+	}
 	t := l.target
 	d.worked = &t
-	d.on, d.queue, d.next = false, nil, now.Add(probePause(firstProbe, d.deaths))
+	d.on, d.queue, d.probes, d.next = false, nil, 0, now.Add(probePause(0, d.deaths))
 	d.alternatives = nil
 }
 

@@ -25,6 +25,7 @@ func TestFailover(t *testing.T) {
 	voice, own := root.publish("l1", track.Voice), room.publish("l1", track.Pupils)
 	heard, seen := room.watch(voice.key), root.watch(own.key)
 	eventually(t, 5*time.Second, "media", func() bool { return heard.count() > 20 && seen.count() > 20 })
+	links := room.stats(first).Links
 	w.cut(true)
 	time.Sleep(100 * time.Millisecond)
 	n, m := heard.count(), seen.count()
@@ -36,7 +37,7 @@ func TestFailover(t *testing.T) {
 	}
 	// Back to the first when it can be had again, with no gap.
 	w.cut(false)
-	eventually(t, 25*time.Second, "first parent again", func() bool { return room.stats(first).Up && room.stats(first).Links == 2 })
+	eventually(t, 25*time.Second, "first parent again", func() bool { return room.stats(first).Up && room.stats(first).Links > links })
 	at := time.Now()
 	time.Sleep(2 * time.Second)
 	smooth(t, "room", heard, at.Add(-500*time.Millisecond), at.Add(1500*time.Millisecond))

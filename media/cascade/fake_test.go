@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +19,8 @@ type fakeConn struct {
 	h     handlers
 	began chan struct{}
 
+	answers atomic.Uint64 // to checks of the path
+
 	mu     sync.Mutex
 	out    []message
 	closed bool
@@ -26,6 +29,7 @@ type fakeConn struct {
 
 func (c *fakeConn) Slots() []relay.SlotConfig { return c.slots }
 func (c *fakeConn) SetClock(time.Duration)    {}
+func (c *fakeConn) Answers() uint64           { return c.answers.Load() }
 func (c *fakeConn) Start(h handlers)          { c.h = h; close(c.began) }
 func (c *fakeConn) Close() error              { c.mu.Lock(); c.closed = true; c.mu.Unlock(); return nil }
 

@@ -32,7 +32,7 @@ type Link struct {
 	attempt *attempt // the dial it came from
 	conn    conn
 	hello   *hello // the peer's newest
-	birth   uint64
+	birth   uint64 // counts links as they open; 0 before
 
 	state   linkState
 	born    packet.Time
@@ -40,6 +40,9 @@ type Link struct {
 	deadAt  packet.Time
 	relieve packet.Time // when a newer link has taken over for good; 0: none has
 	ready   bool        // channels are open
+
+	checks    uint64      // answers to checks of the path, and
+	checkedAt packet.Time // when their number was seen to have risen; 0: not yet
 
 	sub       *relay.Subscriber
 	ssrcs     []uint32
@@ -269,87 +272,6 @@ func (l *Link) saidBye(m *bye) {
 		l.n.dial.setAlternatives(l.peer.ID, m.Alternatives)
 	}
 	l.n.endLink(l, "")
-}
-
-// tick asks the peer for a sign of life and judges those that came.
-func (l *Link) tick(now packet.Time, stalled bool) {
-	if l.state == stateOpening {
-		if now.Sub(l.born) > openTimeout {
-			l.n.endLink(l, byeShutdown)
-		} else if l.ready {
-			l.ping(now)
-		}
-		return
-	}
-	l.ping(now)
-	for i := range l.in {
-		s := &l.in[i]
-		s.mu.Lock()
-		s.b.expire(now)
-		s.mu.Unlock()
-	}
-	silent := !stalled && dead(now.Sub(packet.Time(l.heard.Load())), now.Sub(packet.Time(l.answered.Load())))
-	switch {
-	case l.relieve != 0 && now >= l.relieve:
-		l.n.endLink(l, byeSuperseded)
-	case l.state == stateUp && silent:
-		l.n.move(l, eventSilent)
-		l.deadAt = now
-		l.n.dial.died(l, now)
-		l.n.peerChanged(l.peer.ID)
-		l.n.reroute()
-	case l.state == stateDead && !silent:
-		l.n.move(l, eventHeard)
-		l.n.peerChanged(l.peer.ID)
-		l.n.reroute()
-	case l.state == stateDead && now.Sub(l.deadAt) >= giveUpAfter:
-		l.n.endLink(l, byeShutdown)
-	case !l.dialled && l.state == stateUp && now.Sub(l.upAt) >= relieveAfter:
-		l.n.relieveOlder(l)
-	}
-}
-
-// relieveOlder closes what a child has left behind without a word.
-func (n *Node) relieveOlder(l *Link) {
-	for other := range n.links {
-		if other.peer.ID == l.peer.ID && other.birth < l.birth && !other.dialled {
-			n.endLink(other, byeSuperseded)
-		}
-	}
-}
-
-func (l *Link) ping(now packet.Time) {
-	l.clockMu.Lock()
-	p := l.clock.request(now)
-	l.clockMu.Unlock()
-	_ = l.conn.Send(channelPing, p.append(nil)) // what is lost is asked again
-}
-
-// pinged answers a question or takes an answer.
-func (l *Link) pinged(data []byte, now packet.Time) {
-	p, ok := parsePing(data)
-	switch {
-	case !ok:
-	case p.typ == 1:
-		p.typ, p.t2, p.t3 = 2, now, packet.Now()
-		_ = l.conn.Send(channelPing, p.append(nil))
-	default:
-		l.clockMu.Lock()
-		first := !l.clock.known
-		ok := l.clock.response(p, now)
-		off, known := l.clock.offset()
-		l.clockMu.Unlock()
-		if !ok {
-			return
-		}
-		l.answered.Store(int64(now))
-		if known {
-			l.conn.SetClock(-off)
-		}
-		if first {
-			l.n.box.post(func() { l.n.opened(l) })
-		}
-	}
 }
 
 // packet takes one packet of a slot, in the connection's goroutine.

@@ -8,8 +8,6 @@ import (
 
 // add takes over a connection whose descriptions are exchanged.
 func (n *Node) add(l *Link) {
-	n.birth++
-	l.birth = n.birth
 	l.born = packet.Now()
 	n.links[l] = struct{}{}
 	if err := l.start(); err != nil {
@@ -36,6 +34,8 @@ func (n *Node) opened(l *Link) {
 	}
 	now := packet.Now()
 	l.upAt = now
+	n.birth++
+	l.birth = n.birth
 	p := n.state(l.peer)
 	p.parent = l.dialled
 	p.links++
@@ -80,6 +80,15 @@ func (n *Node) endLink(l *Link, reason string) {
 		n.fallBack()
 	}
 	n.peerChanged(l.peer.ID)
+}
+
+// relieveOlder closes what a child has left behind without a word. What is still opening ends by itself.
+func (n *Node) relieveOlder(l *Link) {
+	for other := range n.links {
+		if other.peer.ID == l.peer.ID && other.birth < l.birth && !other.dialled && other.state != stateOpening {
+			n.endLink(other, byeSuperseded)
+		}
+	}
 }
 
 // fallBack takes the link that the lost one was about to relieve, if it is still there.

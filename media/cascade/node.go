@@ -27,6 +27,9 @@ const (
 	maxOffered  = 1024                   // announcements of one peer
 	maxWants    = 256                    // wants of one peer
 	openTimeout = 5 * time.Second        // a child's link that does not open: the child has given up by then
+	// patientTimeout is the same for either end while the path answers. At 20 % loss each way and 100 ms there and back one link in 300 takes
+	// more than 5 s for ICE, DTLS and SCTP.
+	patientTimeout = 15 * time.Second
 )
 
 // Node is this box in the tree: its links up and down. Make it with New, let its owner call Run.
@@ -57,7 +60,7 @@ type Node struct {
 	epochs  map[track.Key]uint32           // of sources published here
 	remotes map[track.Key]*remote
 	dial    dialler
-	birth   uint64 // counts links
+	birth   uint64 // counts links that have opened
 	ticked  packet.Time
 }
 

@@ -56,6 +56,8 @@ func (c *peerConn) Send(ch channel, data []byte) error {
 
 func (c *peerConn) SetClock(add time.Duration) { c.peer.SetClockOffset(add) }
 
+func (c *peerConn) Answers() uint64 { return c.peer.Answers() }
+
 // Close ends the connection first and then its sockets.
 func (c *peerConn) Close() error {
 	var errs []error

@@ -280,22 +280,30 @@ func TestBackoff(t *testing.T) {
 }
 
 func TestProbePause(t *testing.T) {
-	for deaths, want := range []int{10, 10, 20, 40, 80, 160, 160} {
-		if got := probePause(firstProbe, deaths); got != time.Duration(want)*time.Second {
-			t.Errorf("after %d deaths: %s, want %d s", deaths, got, want)
+	for deaths, want := range [][]int{{2, 4, 8, 16, 32, 60, 60}, {10, 20, 40, 60, 60}, {20, 40, 80, 120, 120}, {40, 80}, {80}, {160, 320, 640, 960}, {160}} {
+		for k, want := range want {
+			if got := probePause(k, deaths); got != time.Duration(want)*time.Second {
+				t.Errorf("look %d after %d deaths: %s, want %d s", k, deaths, got, want)
+			}
 		}
+	}
+	if got := probePause(1<<30, 0); got != time.Minute {
+		t.Errorf("after a year: %s", got)
 	}
 }
 
 func TestDead(t *testing.T) {
 	for _, tt := range []struct {
-		heard, answered time.Duration
-		want            bool
+		heard, answered, checked time.Duration
+		want                     bool
 	}{
-		{0, 0, false}, {1499 * time.Millisecond, 2999 * time.Millisecond, false}, {1500 * time.Millisecond, 0, true}, {0, 3 * time.Second, true},
+		{0, 0, time.Hour, false}, {1499 * time.Millisecond, 2999 * time.Millisecond, time.Hour, false}, {1500 * time.Millisecond, 0, 0, true},
+		{0, 3 * time.Second, 3 * time.Second, true},
+		{0, 7 * time.Second, 2 * time.Second, false}, // answers wait behind what was lost
+		{0, 8 * time.Second, 0, true},                // and here nothing but checks passes
 	} {
-		if got := dead(tt.heard, tt.answered); got != tt.want {
-			t.Errorf("dead(%s, %s) = %v", tt.heard, tt.answered, got)
+		if got := dead(tt.heard, tt.answered, tt.checked); got != tt.want {
+			t.Errorf("dead(%s, %s, %s) = %v", tt.heard, tt.answered, tt.checked, got)
 		}
 	}
 }

@@ -46,12 +46,14 @@ const (
 	attemptTimeout = 4 * time.Second
 	maxAttempts    = 12 // at a time: a box that is short of CPU must not be kept from finishing one by starting more
 	maxJitter      = 300 * time.Millisecond
-	firstProbe     = 10 * time.Second
-	probeEvery     = time.Minute
-	trustAfter     = 5 * time.Minute // a UDP link that lived so long says that UDP works here
+	firstProbe     = 2 * time.Second  // and twice as long after each
+	laterProbe     = 10 * time.Second // the first one after a UDP link has died
+	probeEvery     = time.Minute      // the longest
+	trustAfter     = 5 * time.Minute  // a UDP link that lived so long says that UDP works here
 
 	silentAfter   = 1500 * time.Millisecond // no RTP, RTCP or message
-	uselessAfter  = 3 * time.Second         // no answer to a ping
+	uselessAfter  = 3 * time.Second         // no answer, neither to a ping nor to a check of the path
+	brokenAfter   = 8 * time.Second         // no answer to a ping, whatever the path answers
 	giveUpAfter   = 30 * time.Second        // a dead link
 	overlapFor    = 500 * time.Millisecond  // the old link beside the new, on the child
 	relieveAfter  = 5 * time.Second         // the same on the parent, where the child has not said bye
@@ -97,11 +99,13 @@ func round(parents []reach, alternatives reach, worked *target, hurry bool) (out
 
 // better keeps what would improve on the present link: an earlier parent, or the same by UDP instead of a tunnel.
 func better(all []planned, now target) []planned {
-	return slices.DeleteFunc(slices.Clone(all), func(p planned) bool {
-		earlier := p.parent >= 0 && (p.parent < now.parent || now.parent < 0)
-		direct := p.parent == now.parent && now.rung != rungUDP && p.rung == rungUDP
-		return !earlier && !direct
-	})
+	return slices.DeleteFunc(slices.Clone(all), func(p planned) bool { return !p.improves(now) })
+}
+
+func (t target) improves(now target) bool {
+	earlier := t.parent >= 0 && (t.parent < now.parent || now.parent < 0)
+	direct := t.parent == now.parent && now.rung != rungUDP && t.rung == rungUDP
+	return earlier || direct
 }
 
 // backoff is the pause between the starts of round n (from 0) and the next. refused: every parent answered with an error that will not pass by itself.
@@ -116,12 +120,19 @@ func backoff(n int, busy, refused bool) time.Duration {
 	return min(time.Duration(1<<min(n, 5))*500*time.Millisecond, limit)
 }
 
-// probePause makes the pause before a look for something better longer with each death of a UDP link after the first.
-func probePause(base time.Duration, deaths int) time.Duration {
-	return base << min(max(deaths-1, 0), 4)
+// probePause is the pause before look k (from 0) for something better than a link that has just come up: soon at first, because it may have
+// won by one lost packet, and longer with each death of a UDP link after the first.
+func probePause(k, deaths int) time.Duration {
+	first, most := firstProbe, probeEvery
+	if deaths > 0 {
+		n := min(deaths-1, 4)
+		first, most = laterProbe<<n, probeEvery<<n
+	}
+	return min(first<<min(k, 10), most)
 }
 
-// dead says from silences whether a link is dead.
-func dead(sinceHeard, sinceAnswer time.Duration) bool {
-	return sinceHeard >= silentAfter || sinceAnswer >= uselessAfter
+// dead says from silences whether a link is dead. Answers to pings come late by seconds on a line that loses a fifth, because the channel
+// repairs its losses; checks of the path do not wait for each other, but a path may carry them and nothing else.
+func dead(sinceHeard, sinceAnswer, sinceCheck time.Duration) bool {
+	return sinceHeard >= silentAfter || sinceAnswer >= uselessAfter && sinceCheck >= uselessAfter || sinceAnswer >= brokenAfter
 }

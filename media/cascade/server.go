@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	maxPeerLinks  = 4
-	maxRequests   = 20 // of one peer in requestWindow
+	maxPeerLinks  = 8
+	maxRequests   = 40 // of one peer in requestWindow
 	requestWindow = 10 * time.Second
 	answerTimeout = 5 * time.Second
 )

@@ -2,6 +2,7 @@ package cascade
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -28,6 +29,7 @@ type wire struct {
 	noTCP   atomic.Bool
 	filter  atomic.Pointer[func(toParent bool, p []byte) bool] // true: lost
 	passed  atomic.Uint64
+	delay   time.Duration // of datagrams, each way
 
 	mu    sync.Mutex
 	flows map[netip.AddrPort]*net.UDPConn
@@ -110,7 +112,7 @@ func (w *wire) forwardUDP() {
 		}
 		w.mu.Unlock()
 		w.passed.Add(1)
-		_, _ = f.Write(b[:n])
+		w.later(b[:n], func(p []byte) { _, _ = f.Write(p) })
 	}
 }
 
@@ -122,9 +124,19 @@ func (w *wire) back(f *net.UDPConn, to netip.AddrPort) {
 			return
 		}
 		if !w.lost(false, b[:n]) {
-			_, _ = w.sock.WriteToUDPAddrPort(b[:n], to)
+			w.later(b[:n], func(p []byte) { _, _ = w.sock.WriteToUDPAddrPort(p, to) })
 		}
 	}
+}
+
+// later delivers a datagram after the wire's delay.
+func (w *wire) later(b []byte, send func([]byte)) {
+	if w.delay == 0 {
+		send(b)
+		return
+	}
+	b = bytes.Clone(b)
+	time.AfterFunc(w.delay, func() { send(b) })
 }
 
 func (w *wire) forwardTCP(c net.Conn, target string) {

@@ -15,7 +15,7 @@ import (
 const (
 	ChannelControl = "control" // ordered, reliable
 	ChannelLesson  = "lesson"  // ordered, reliable
-	ChannelPing    = "ping"    // unordered, never sent again
+	ChannelPing    = "ping"    // asked for as unordered and never sent again; pion keeps a channel that is agreed beforehand in order and repairs it
 )
 
 const (

@@ -32,11 +32,9 @@ const (
 	// a stream of their own, so this is for disorder alone.
 	replayWindow = 1024
 
-	// dtlsResend is the first resend of a lost handshake message. pion's second is a long time for someone who joins a lesson.
-	dtlsResend = 300 * time.Millisecond
-
-	// sctpResend is the longest wait before a lost message is sent again: a link that was cut must not stay silent after it is back.
-	sctpResend = time.Second
+	// sctpWindow is the least that may be on its way of data channels, in bytes. pion's own is one packet after each loss, and a lesson's
+	// state would then crawl beside media that take a thousand times as much.
+	sctpWindow = 16 << 10
 )
 
 // Config is what an Engine needs. The engine owns UDP and TCP from New on and closes them.
@@ -177,21 +175,28 @@ func (e *Engine) remove(p *Peer) {
 	delete(e.peers, p)
 }
 
-// iceTimes are how soon a silent path is noticed.
-type iceTimes struct {
+// pathTimes are how soon a silent path is noticed, and how soon what it lost is sent again.
+type pathTimes struct {
 	keepAlive, disconnected, failed time.Duration
+	// handshake is the first resend of a DTLS flight, which doubles. pion's second is a long time for someone who joins a lesson.
+	handshake time.Duration
+	// message is the longest wait before a lost message of a data channel is sent again, and all behind it waits with it: a link that was
+	// cut must not stay silent after it is back.
+	message time.Duration
 }
 
 var (
 	// browserTimes leave a roaming tablet time to find its way back; the failure is final.
-	browserTimes = iceTimes{keepAlive: 2 * time.Second, disconnected: 5 * time.Second, failed: 25 * time.Second}
-	// uplinkTimes: both ends are ours, and a lesson hangs on the link.
-	uplinkTimes = iceTimes{keepAlive: 500 * time.Millisecond, disconnected: 1500 * time.Millisecond, failed: 8 * time.Second}
+	browserTimes = pathTimes{keepAlive: 2 * time.Second, disconnected: 5 * time.Second, failed: 25 * time.Second,
+		handshake: 300 * time.Millisecond, message: time.Second}
+	// uplinkTimes: both ends are ours, and a lesson hangs on the link. A resend too early costs a kilobyte, one too late a picture.
+	uplinkTimes = pathTimes{keepAlive: 500 * time.Millisecond, disconnected: 1500 * time.Millisecond, failed: 8 * time.Second,
+		handshake: 150 * time.Millisecond, message: 500 * time.Millisecond}
 )
 
 // settings are what differs between connections.
 type settings struct {
-	times      iceTimes
+	times      pathTimes
 	activeDTLS bool           // the other side insists on being the server
 	tunnel     netip.AddrPort // where valid: the only candidate, this end of a tunnel
 	buffers    func(packetio.BufferPacketType, uint32) io.ReadWriteCloser
@@ -221,10 +226,11 @@ func (e *Engine) connection(media *webrtc.MediaEngine, c settings) (*webrtc.Peer
 			return nil, err
 		}
 	}
-	s.SetDTLSRetransmissionInterval(dtlsResend)
+	s.SetDTLSRetransmissionInterval(c.times.handshake)
 	s.SetDTLSInsecureSkipHelloVerify(true) // ICE has proved the address already: a round trip saved
 	s.SetReceiveMTU(receiveMTU)
-	s.SetSCTPRTOMax(sctpResend)
+	s.SetSCTPRTOMax(c.times.message)
+	s.SetSCTPMinCwnd(sctpWindow)
 	s.SetSCTPMaxMessageSize(maxMessage)
 	s.SetICETimeouts(c.times.disconnected, c.times.failed, c.times.keepAlive)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled) // a .local candidate is passed over; the peer's checks find us

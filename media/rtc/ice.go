@@ -124,6 +124,19 @@ func (p *Peer) measureRTT() time.Duration {
 // RTT is the round trip time of the path as ICE measured it last; 0 when it has not.
 func (p *Peer) RTT() time.Duration { return p.measureRTT() }
 
+// Answers counts the other side's answers to ICE's checks on the path of the moment: while it rises, packets pass both ways. 0 before there
+// is a path.
+func (p *Peer) Answers() uint64 {
+	t := p.iceTransport()
+	switch t.State() { // before these pion is still making what the figures are read from
+	case webrtc.ICETransportStateConnected, webrtc.ICETransportStateCompleted, webrtc.ICETransportStateDisconnected:
+	default:
+		return 0
+	}
+	s, _ := t.GetSelectedCandidatePairStats()
+	return s.ResponsesReceived
+}
+
 // Path is the way that packets take.
 type Path struct {
 	Network       string // "udp" or "tcp"; a tunnel is udp to an address of media/udp's own

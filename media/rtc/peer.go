@@ -101,7 +101,7 @@ func (e *Engine) newPeer(name string, local bool) *Peer {
 }
 
 // connect gives p its pion connection.
-func (p *Peer) connect(d *description, times iceTimes, tunnel netip.AddrPort) error {
+func (p *Peer) connect(d *description, times pathTimes, tunnel netip.AddrPort) error {
 	media, err := d.mediaEngine()
 	if err != nil {
 		return err
