@@ -10,6 +10,7 @@ import { Sound } from "./class-sound.js";
 import { listenForTests, mayGoOn } from "./class-test.js";
 import { choose, doneAfter, forgetful, hand, inLesson, isMaster, own } from "./class-state.js";
 import { View, element } from "./class-view.js";
+import { link } from "./home-dom.js";
 import { Client, address } from "./protocol.js";
 import { Publisher } from "./publish.js";
 import { Receiver } from "./receive.js";
@@ -30,6 +31,7 @@ const fewPackets = 3; // packets between two looks that are no more than a box a
 const query = new URLSearchParams(location.search);
 const beside = ["127.0.0.1", "[::1]", "localhost"].includes(location.hostname);
 const lessonID = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+const local = ["127.0.0.1", "[::1]", "localhost"].includes(location.hostname);
 
 /** Without H264 this browser shows only what other such browsers send. */
 const blind = !(RTCRtpReceiver.getCapabilities("video")?.codecs ?? []).some((c) => c.mimeType.toLowerCase() === "video/h264");
@@ -84,6 +86,9 @@ export class Wall {
 		this.client.on("lesson", (l) => {
 			if (this.lesson?.id !== l.id) {
 				this.enteredAt = this.client.now();
+			}
+			if (l.state === "ended" && this.lesson?.state !== "ended" && lessonID !== "" && local) {
+				setTimeout(() => location.replace(link("/class")), afterEnd); // the room's own screen follows its lessons again
 			}
 			this.lesson = l;
 			this.render();

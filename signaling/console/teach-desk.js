@@ -15,6 +15,7 @@ import { busy, closeMenu, sure } from "./teach-parts.js";
 import { SmallWindow } from "./teach-pip.js";
 import { Studio } from "./teach-studio.js";
 import { Tiles } from "./teach-tiles.js";
+import { tellNews } from "./teach-told.js";
 import { Topbar } from "./teach-topbar.js";
 import { firstHand, members, nextLayout, present, tap, teaching } from "./teach-view.js";
 import { language, say } from "./text.js";
@@ -251,6 +252,7 @@ export class Desk {
 			this.studio.lesson(l.music || (!teaching(l) && this.studio.choices.music), l.floor.length > 0);
 			this.studio.send(teaching(l));
 		}
+		tellNews(this.words, former, l);
 		if (l.state === "ended" && former?.state !== "ended") {
 			this.over();
 		}

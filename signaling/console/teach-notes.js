@@ -2,6 +2,7 @@
 
 import { by, clock, el } from "./home-dom.js";
 import { button, refill } from "./teach-parts.js";
+import { tell } from "./teach-told.js";
 import { say } from "./text.js";
 
 /** @typedef {import("./messages.js").Lesson} Lesson */
@@ -45,7 +46,7 @@ export class Notes {
 		const newest = list.find((n) => n.from === "assistant");
 		if (newest && newest.id > this.told) {
 			this.told = newest.id;
-			by("told").textContent = this.words === null ? "" : this.sentence(l, newest);
+			tell(this.sentence(l, newest));
 		}
 	}
 

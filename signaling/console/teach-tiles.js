@@ -149,7 +149,7 @@ export class Tiles {
 		for (const [name, on] of /** @type {[string, boolean][]} */ ([["floor", t.floor], ["hand", t.turn > 0], ["removed", t.removed], ["away", !t.callable]])) {
 			p.tile.classList.toggle(name, on);
 		}
-		attribute(p.call, "aria-label", [`${effect} ${t.name}`, ...texts].join(", "));
+		attribute(p.call, "aria-label", [`${effect} ${t.name}`, ...t.words.map((w) => this.text(w, false))].join(", "));
 		attribute(p.call, "aria-pressed", String(t.floor));
 		attribute(p.call, "aria-disabled", String(!t.callable));
 		if (p.more) {
@@ -164,9 +164,9 @@ export class Tiles {
 		p.level.style.width = `${t.floor ? t.level : 0}%`;
 	}
 
-	/** @param {Word} w */
-	text(w) {
-		const values = w.values.for === undefined ? w.values : { ...w.values, for: span(this.words, String(w.values.for)) };
+	/** @param {Word} w @param {boolean} counts with the seconds; a name that changes each second is read each second */
+	text(w, counts = true) {
+		const values = w.values.for === undefined ? w.values : { ...w.values, for: counts || w.key === "away" ? span(this.words, String(w.values.for)) : "" };
 		return say(this.words, `teach.word.${w.key}`, values).trim();
 	}
 

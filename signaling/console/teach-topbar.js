@@ -4,6 +4,7 @@ import { by, clock, el } from "./home-dom.js";
 import { kept } from "./recording.js";
 import { button, markOf, refill, span, write } from "./teach-parts.js";
 import { counted, firstHand, lasting, teaching } from "./teach-view.js";
+import { tell } from "./teach-told.js";
 import { say } from "./text.js";
 
 /** @typedef {import("./messages.js").Lesson} Lesson */
@@ -77,6 +78,7 @@ export class Topbar {
 	constructor(words, acts) {
 		this.words = words;
 		this.acts = acts;
+		this.told = ""; // the sentence that was told last
 	}
 
 	/** @param {Facts} f */
@@ -137,6 +139,10 @@ export class Topbar {
 		if (a && said) {
 			const values = a.values.end === undefined ? a.values : { ...a.values, end: clock(Number(a.values.end)) };
 			write(said, say(this.words, `teach.alert.${a.key}`, values));
+			if (this.told !== a.key) {
+				tell(said.textContent ?? "");
+			}
 		}
+		this.told = a?.key ?? "";
 	}
 }

@@ -205,3 +205,32 @@ export function tap(l, room, second) {
 export function nextLayout(now) {
 	return now === "lecture" ? "board" : now === "board" ? "all" : "lecture";
 }
+
+/** @typedef {{name: string, key: string, values: Record<string, string>}} News key below teach */
+
+/**
+ * What is new of the campuses: hands, who speaks and who does not any more, who is gone and who came back.
+ * @param {Lesson} former
+ * @param {Lesson} l
+ * @returns {News[]}
+ */
+export function news(former, l) {
+	/** @type {News[]} */
+	const all = [];
+	for (const r of members(l)) {
+		const add = (/** @type {string} */ key, values = {}) => all.push({ name: r.name, key, values });
+		const before = former.rooms.find((x) => x.room === r.room);
+		const speaks = l.floor.some((f) => f.room === r.room);
+		const spoke = former.floor.some((f) => f.room === r.room);
+		if (speaks !== spoke) {
+			add(speaks ? "word.speaking" : "told.done", { for: "" });
+		}
+		if (r.hand && !before?.hand) {
+			add("word.hand", { turn: turnMark(r.handOrder ?? 1) });
+		}
+		if (before && (r.state === "lost") !== (before.state === "lost")) {
+			add(r.state === "lost" ? "word.offline" : "told.back", { for: "" });
+		}
+	}
+	return all;
+}

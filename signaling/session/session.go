@@ -230,6 +230,7 @@ func (s *Session) attach(c *conn, id int, ok protocol.HelloOK) {
 		s.tell(s.down.table())
 	}
 	s.ask()
+	s.step(time.Now()) // a room whose lesson is on is on its way at once
 	s.showRoom(time.Now())
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Alerts } from "../teach-alerts.js";
-import { counted, firstHand, lasting, nextLayout, tap, tiles, turnMark } from "../teach-view.js";
+import { counted, firstHand, lasting, news, nextLayout, tap, tiles, turnMark } from "../teach-view.js";
 
 const now = 1_000_000_000;
 const room = (name, more) => ({
@@ -103,4 +103,18 @@ test("whoever is muted and speaks is told, a page that captures nothing is not t
 	assert.equal(a.choose(facts({ now: now + 20000, muted: true, speech: true, silence: true })).alert?.key, "muted");
 	assert.equal(new Alerts().choose(facts({ remote: true, camera: "blocked", microphone: "missing" })).alert, null);
 	assert.equal(new Alerts().choose(facts({ remote: true, lesson: lesson([], { lead: { online: false } }) })).alert?.key, "lead");
+});
+
+test("what is told of the campuses is what has changed", () => {
+	const speaking = { floor: [{ room: "a", since: now, second: false }] };
+	const told = (before, after, more = {}, moreAfter = more) => news(lesson([room("a", before)], more), lesson([room("a", after)], moreAfter)).map((n) => n.key);
+	assert.deepEqual(told({}, {}), []);
+	assert.deepEqual(told({}, { hand: now, handOrder: 1 }), ["word.hand"]);
+	assert.deepEqual(told({ hand: now, handOrder: 2 }, { hand: now, handOrder: 1 }), [], "a turn that comes nearer");
+	assert.deepEqual(told({ hand: now, handOrder: 1 }, {}, {}, speaking), ["word.speaking"]);
+	assert.deepEqual(told({}, {}, speaking), []);
+	assert.deepEqual(told({}, {}, speaking, {}), ["told.done"]);
+	assert.deepEqual(told({}, { state: "lost" }), ["word.offline"]);
+	assert.deepEqual(told({ state: "lost" }, {}), ["told.back"]);
+	assert.deepEqual(told({ state: "absent" }, { state: "live" }), [], "whoever comes is on a tile");
 });
