@@ -51,6 +51,7 @@ func (k *kioskCmd) Run(con *console) error {
 	defer stop()
 	k.waitForBox(ctx, cfg.Local, log)
 	page := "http://" + cfg.Local + "/class"
+	tidyProfile(k.state(), log)
 	args := append(kioskFlags(k.state(), choice.Profile), k.Flag...)
 	return k.show(ctx, page, append(args, page), log)
 }
