@@ -89,7 +89,7 @@ func (r *recordings) changed(l lesson.Lesson) {
 		following = false
 	}
 	if in && !following {
-		f := &followed{d: r.d, made: l.Created}
+		f := &followed{d: r.d, made: l.Created, by: l.CreatedBy}
 		r.followed[l.ID] = watch{f, r.d.hub.Watch(l.ID, f.event)}
 	}
 }
@@ -98,6 +98,7 @@ func (r *recordings) changed(l lesson.Lesson) {
 type followed struct {
 	d    *daemon
 	made time.Time
+	by   string
 	over atomic.Bool
 	last *protocol.State
 }
@@ -132,7 +133,7 @@ func (f *followed) wish(s protocol.State) recorder.Wish {
 		Places:  map[string]recorder.Place{},
 		Info: journal.Info{
 			Title: s.Title, Subject: s.Subject, Teacher: s.Teacher, Alliance: meta.AllianceID, Campus: meta.CampusID, Box: self,
-			Master: campusOf(s.Master.Room), Names: map[string]string{}, Start: s.Start.Time(), End: s.End.Time(), Planned: f.made,
+			Master: campusOf(s.Master.Room), Names: map[string]string{}, Start: s.Start.Time(), End: s.End.Time(), Planned: f.made, By: f.by,
 		},
 	}
 	name := func(room, text string) {

@@ -51,7 +51,7 @@ type streamFacts struct {
 // describe makes an entry of what a journal says.
 func describe(id string, f facts) Entry {
 	e := Entry{
-		ID: id, Lesson: cmp.Or(f.info.Lesson, id), Title: cmp.Or(f.info.Title, id), Subject: f.info.Subject, Teacher: f.info.Teacher, Campus: f.info.Campus, Box: f.info.Box, Scope: f.info.Scope,
+		ID: id, Lesson: cmp.Or(f.info.Lesson, id), Made: f.info.Planned, By: f.info.By, Title: cmp.Or(f.info.Title, id), Subject: f.info.Subject, Teacher: f.info.Teacher, Campus: f.info.Campus, Box: f.info.Box, Scope: f.info.Scope,
 		Start: f.start.UTC().Truncate(time.Second), Duration: f.duration, Bytes: f.bytes, Live: f.live, Streams: []string{}, Gaps: []Gap{},
 	}
 	n := names(f.info.Names)

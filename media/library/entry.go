@@ -8,14 +8,17 @@ import (
 
 // Entry is one recording as the catalogue knows it.
 type Entry struct {
-	ID      string `json:"id"`     // of the recording: the lesson's, with a number behind it where an earlier lesson had the same
-	Lesson  string `json:"lesson"` // id
-	Title   string `json:"title"`
-	Subject string `json:"subject,omitempty"`
-	Teacher string `json:"teacher,omitempty"`
-	Campus  string `json:"campus"` // of the box that kept it
-	Box     string `json:"box,omitempty"`
-	Scope   string `json:"scope"`
+	ID     string `json:"id"`     // of the recording: the lesson's, with a number behind it where an earlier lesson had the same
+	Lesson string `json:"lesson"` // id
+	// Made is when the lesson itself was made, and By by whom: they tell it from another lesson of the same id. Recordings of earlier versions do not say it.
+	Made    time.Time `json:"made,omitzero"`
+	By      string    `json:"by,omitempty"`
+	Title   string    `json:"title"`
+	Subject string    `json:"subject,omitempty"`
+	Teacher string    `json:"teacher,omitempty"`
+	Campus  string    `json:"campus"` // of the box that kept it
+	Box     string    `json:"box,omitempty"`
+	Scope   string    `json:"scope"`
 	// Campuses took part: the teacher's first, then the others by name.
 	Campuses []Campus      `json:"campuses"`
 	Start    time.Time     `json:"start"`

@@ -55,6 +55,13 @@ type RecordingDetail struct {
 	Gaps     []recordingGap     `json:"gaps"`
 	Damaged  []recordingDamage  `json:"damaged,omitempty"`
 	Pupils   bool               `json:"pupils"` // pupils' pictures were kept
+	Others   []recordingOther   `json:"others,omitempty"`
+}
+
+// recordingOther is another recording of a lesson of the same id, newest first.
+type recordingOther struct {
+	ID    string    `json:"id"`
+	Start time.Time `json:"start"`
 }
 
 // recordingStream is one picture or voice in fragments of a few seconds. The columns belong together; fragment n stands at place n.
@@ -161,6 +168,12 @@ func (a *API) recordings(w http.ResponseWriter, r request) error {
 }
 
 func (a *API) recordingDetail(w http.ResponseWriter, r request) error {
+	if id := r.PathValue("recording"); a.cfg.Library != nil && r.URL.Query().Has("newest") { // id is a lesson's: one id may have several recordings
+		_, _ = a.cfg.Library.Find(id) // perhaps it began just now
+		if list := a.recordingsOf(r.who, id); len(list) > 0 {
+			r.SetPathValue("recording", list[0].ID)
+		}
+	}
 	e, rights, err := a.recordingOf(r)
 	if err != nil {
 		return err
@@ -176,6 +189,11 @@ func (a *API) recordingDetail(w http.ResponseWriter, r request) error {
 	}
 	d := RecordingDetail{
 		Recording: a.recording(e, rights), Streams: []recordingStream{}, Chapters: []recordingChapter{}, Heard: []recordingHeard{}, Gaps: []recordingGap{},
+	}
+	for _, o := range a.recordingsOf(r.who, e.Lesson) {
+		if o.ID != e.ID {
+			d.Others = append(d.Others, recordingOther{o.ID, o.Start})
+		}
 	}
 	for _, g := range e.Gaps {
 		d.Gaps = append(d.Gaps, recordingGap{spanOf(g.Span), g.Cause})

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,13 +37,16 @@ func (r recordingRights) stream(campus string) bool {
 // recordingRights is the row of rights for recordings. Nobody has set a rule for a recording yet, so "by rule" is: teachers and inspectors of
 // the alliance see and hear the teacher and the board, never pupils.
 func (a *API) recordingRights(p auth.Principal, e library.Entry) recordingRights {
-	if p.Lesson != "" && p.Lesson != e.Lesson {
+	by := e.By
+	known, ok := a.cfg.Lessons.Get(e.Lesson)
+	switch {
+	case ok && sameLesson(known, e):
+		by = cmp.Or(by, known.CreatedBy)
+	case p.Lesson != "" && (ok || a.laterOf(e)): // a token is for the lesson that has the id now
 		return recordingRights{}
 	}
-	known, ok := a.cfg.Lessons.Get(e.Lesson)
-	if ok && known.Created.After(e.Start.Add(time.Minute)) { // a later lesson of the same id
-		known = lesson.Lesson{}
-		p.Lesson = ""
+	if p.Lesson != "" && p.Lesson != e.Lesson {
+		return recordingRights{}
 	}
 	everything := recordingRights{play: true, pupils: true, download: true, keep: true, remove: true}
 	switch p.Role {
@@ -50,7 +54,7 @@ func (a *API) recordingRights(p auth.Principal, e library.Entry) recordingRights
 		everything.own = p.User != "" && p.User == e.Teacher
 		return everything
 	case auth.Teacher:
-		if p.Teaches(e.Lesson, e.Teacher, known.CreatedBy) {
+		if p.Teaches(e.Lesson, e.Teacher, by) {
 			everything.own = true
 			return everything
 		}
@@ -63,6 +67,31 @@ func (a *API) recordingRights(p auth.Principal, e library.Entry) recordingRights
 		}
 	}
 	return recordingRights{}
+}
+
+// sameLesson tells whether a recording is of a lesson, and not of another one that had its id before.
+func sameLesson(l lesson.Lesson, e library.Entry) bool {
+	if e.Made.IsZero() { // it was made by an earlier version
+		return !l.Created.After(e.Start.Add(time.Minute))
+	}
+	return l.Created.Equal(e.Made)
+}
+
+// laterOf tells whether there is a recording of a later lesson of the same id.
+func (a *API) laterOf(e library.Entry) bool {
+	return a.cfg.Library != nil && slices.ContainsFunc(a.cfg.Library.List(), func(o library.Entry) bool {
+		return o.Lesson == e.Lesson && o.ID != e.ID && o.Start.After(e.Start)
+	})
+}
+
+// recordingsOf are the recordings of a lesson's id that the caller may play, newest first.
+func (a *API) recordingsOf(p auth.Principal, lesson string) (list []library.Entry) {
+	for _, e := range a.cfg.Library.List() {
+		if e.Lesson == lesson && a.recordingRights(p, e).play {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // lessonOfRecording is the lesson whose token opens a recording.

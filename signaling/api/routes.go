@@ -87,7 +87,7 @@ func (a *API) routes() []route {
 		{"PUT", "/api/v1/timetable", admins, "Import files that were looked at in a preview of that revision.", 200, plan{}, timetable.Preview{}, a.importTimetable, false},
 
 		{"GET", "/api/v1/recordings", players, "The recordings you may play, newest first.", 200, nil, []Recording{}, a.recordings, false},
-		{"GET", "/api/v1/recordings/{recording}", players, "One recording with what a player needs.", 200, nil, RecordingDetail{}, a.recordingDetail, false},
+		{"GET", "/api/v1/recordings/{recording}", players, "One recording with what a player needs; with ?newest the newest of a lesson's id.", 200, nil, RecordingDetail{}, a.recordingDetail, false},
 		{"PATCH", "/api/v1/recordings/{recording}", players, "Have a recording stay, or go like the others.", 200, protection{}, Recording{}, a.protectRecording, false},
 		{"DELETE", "/api/v1/recordings/{recording}", players, "Delete a recording from this box; the answer says what was erased.", 200, nil, library.Proof{}, a.deleteRecording, false},
 		{"GET", "/api/v1/recordings/{recording}/media/{stream}/{part}", players, "A stream's beginning (init) or one fragment, by number.", 200, nil, nil, a.recordingMedia, false},

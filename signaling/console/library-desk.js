@@ -106,7 +106,18 @@ export class Desk {
 		by("note").hidden = by("trouble").hidden = by("skipped").hidden = by("ring").hidden = by("begin").hidden = true;
 		by("begin").textContent = `▶ ${say(words, "library.play")}`;
 		by("ring").setAttribute("aria-label", say(words, "library.loading"));
+		this.others();
 		this.chapters();
+	}
+
+	/** Other recordings under the id of this lesson. */
+	others() {
+		const { words, detail } = this;
+		const others = detail.others ?? [];
+		by("others").hidden = others.length === 0;
+		const newest = others.every((o) => Date.parse(o.start) <= Date.parse(detail.start));
+		by("others").replaceChildren(el("span", { text: say(words, newest ? "library.others" : "library.others.older", { count: others.length + 1 }) }),
+			...others.map((o) => el("a", { class: "chip", href: `#${o.id}/this`, text: moment(words, Date.parse(o.start)) })));
 	}
 
 	chapters() {

@@ -37,7 +37,7 @@ function row(words, r) {
 	const campuses = r.campuses.map((c) => c.name).join(" ");
 	const facts = [r.teacher, campuses, r.live ? "" : long(words, r.durationMs)].filter(Boolean).join(" · ");
 	const item = el("li", { class: r.live ? "live" : "" },
-		el("a", { class: "open", href: `#${r.id}` },
+		el("a", { class: "open", href: `#${r.id}/this` },
 			el("time", { datetime: r.start, text: moment(words, start) }),
 			el("span", { class: "what" }, el("span", { class: "title", text: titled(r) }), el("span", { class: "second", text: facts })),
 			el("span", { class: "marks" }, ...marks(r).map((m) => el("span", {

@@ -26,7 +26,7 @@
 /** @typedef {{campus: string, name: string, spans: Span[]}} Heard */
 /** @typedef {Span & {cause?: string}} Gap where nothing of the lesson is there */
 /** @typedef {Span & {source?: string}} Damage where something cannot be read any more */
-/** @typedef {Recording & {streams: Stream[], chapters: Chapter[], heard: Heard[], gaps: Gap[], damaged?: Damage[], pupils: boolean}} Detail */
+/** @typedef {Recording & {streams: Stream[], chapters: Chapter[], heard: Heard[], gaps: Gap[], damaged?: Damage[], pupils: boolean, others?: {id: string, start: string}[]}} Detail others: of lessons of the same id, newest first */
 /** @typedef {{text: string, days: number, subject: string, teacher: string, campus: string, own: boolean}} Filter days 0: all */
 
 /** Shows everything. @type {Filter} */

@@ -1,4 +1,4 @@
-// /library: the recordings of this box, and /library#<lesson>: one of them.
+// /library: the recordings of this box; /library#<lesson>: the newest of a lesson; /library#<recording>/this: that one.
 
 import { ask, by, fill } from "./home-dom.js";
 import { Desk } from "./library-desk.js";
@@ -48,7 +48,7 @@ async function trade() {
 /** Shows what the address names. @param {string} said what is told on the shelf */
 async function show(said) {
 	const turn = ++asked;
-	const [, id = "", begin = ""] = /^#([a-z0-9-]{1,40})(?:\/(live|start))?$/.exec(location.hash) ?? [];
+	const [, id = "", begin = ""] = /^#([a-z0-9-]{1,48})(?:\/(live|start|this))?$/.exec(location.hash) ?? [];
 	desk?.close();
 	desk = null;
 	if (id === "") {
@@ -60,7 +60,7 @@ async function show(said) {
 		void disk(words);
 		return;
 	}
-	const answer = await ask("GET", `/recordings/${id}`);
+	const answer = await ask("GET", `/recordings/${id}${begin === "" ? "?newest" : ""}`);
 	if (turn !== asked) {
 		return;
 	}
@@ -73,7 +73,7 @@ async function show(said) {
 	by("shelf").hidden = true;
 	by("theatre").hidden = false;
 	by("jobs").replaceChildren();
-	const one = new Desk(words, answer.data, /** @type {"" | "live" | "start"} */ (begin));
+	const one = new Desk(words, answer.data, begin === "live" || begin === "start" ? begin : "");
 	desk = one;
 	Object.assign(window, { desk }); // for who looks into the page by its console
 	const made = () => menu(one, { changed: made, gone });

@@ -71,6 +71,7 @@ type Info struct {
 	Title    string            `json:"title,omitempty"`
 	Subject  string            `json:"subject,omitempty"`
 	Teacher  string            `json:"teacher,omitempty"`
+	By       string            `json:"by,omitempty"` // who made the lesson
 	Alliance string            `json:"alliance,omitempty"`
 	Campus   string            `json:"campus,omitempty"` // of this box
 	Box      string            `json:"box,omitempty"`
