@@ -64,21 +64,26 @@ func (d *daemon) newCameras() (*cameras, error) {
 		state:  func(lesson string) (protocol.State, bool) { return d.hub.State(lesson) },
 		wake:   make(chan struct{}, 1), tests: make(chan struct{}, maxTests), byID: map[string]*netCamera{},
 	}
-	for i, f := range d.cfg.Cameras {
+	return c, c.load(d.cfg.Cameras)
+}
+
+// load takes in the cameras of the file and those that were kept.
+func (c *cameras) load(file []CameraConfig) error {
+	for i, f := range file {
 		password, err := f.password()
 		if err != nil {
 			c.log.Error("camera cannot sign in", "camera", f.Name, "err", err)
 		}
 		c.put(&netCamera{id: fmt.Sprintf("file-%d", i+1), as: cmp.Or(f.As, session.AsCamera), file: true, config: f.media(password), broken: err})
 	}
-	kept, err := d.store.ListCameras()
+	kept, err := c.store.ListCameras()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, k := range kept {
 		c.put(stored(k))
 	}
-	return c, nil
+	return nil
 }
 
 func stored(k store.Camera) *netCamera {
