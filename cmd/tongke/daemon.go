@@ -69,12 +69,13 @@ type daemon struct {
 	cameras *cameras
 
 	parts *parts
+	anew  chan struct{} // 1: the box is to be erased and to begin anew
 	ready atomic.Bool
 }
 
 // openDaemon opens everything that can fail, so that a fault is told before anything runs.
 func openDaemon(cfg Config, dir string, con *console, log *slog.Logger) (_ *daemon, err error) {
-	d := &daemon{cfg: cfg, dir: dir, con: con, log: log, parts: newParts(log)}
+	d := &daemon{cfg: cfg, dir: dir, con: con, log: log, parts: newParts(log), anew: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			d.closeSockets()
@@ -87,6 +88,7 @@ func openDaemon(cfg Config, dir string, con *console, log *slog.Logger) (_ *daem
 	if d.store, err = openStore(dir); err != nil {
 		return nil, err
 	}
+	tidyHalves(dir)
 	if d.box, err = openBox(dir, d.store, cfg); err != nil {
 		return nil, dataFault(dir, err)
 	}

@@ -33,7 +33,7 @@ type deviceDesk struct {
 var _ api.Device = (*deviceDesk)(nil)
 
 func (d *daemon) newDeviceDesk() *deviceDesk {
-	return &deviceDesk{d: d, check: d.newFullCheck(), network: d.newNetwork(), run: runProgram, off: d.powerOff}
+	return &deviceDesk{d: d, check: d.newFullCheck(), network: d.newNetwork(), run: runProgram, reset: d.factoryReset, off: d.powerOff}
 }
 
 // State says how the box is.

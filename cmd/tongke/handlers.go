@@ -28,7 +28,7 @@ func (d *daemon) newAPI() (*api.API, error) {
 	return api.New(api.Config{
 		Log: d.log.With("part", "api"), Auth: d.auth, Store: d.store, Lessons: d.registry, Host: d.newHost(), Pairer: d.pairer,
 		BoxID: d.box.ID(), Name: d.name, Version: programVersion(),
-		Join: d.join, Healthy: d.healthy, Ready: d.isReady, Parts: d.figures,
+		Join: d.join, Backup: d.backup, Healthy: d.healthy, Ready: d.isReady, Parts: d.figures,
 		Library:   d.library,
 		Cameras:   d.cameras,
 		Device:    d.desk,

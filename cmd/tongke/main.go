@@ -25,6 +25,9 @@ type commands struct {
 	Pair     pairCmd       `cmd:"" help:"Bind this box to its parent by comparing digits. 对比数字，加入上级学校。"`
 	Withdraw withdrawCmd   `cmd:"" help:"Take away the place of a box below. 让一台下级设备不能再进课堂。"`
 	Code     technicianCmd `cmd:"" name:"technician-code" help:"Make a code that opens a box for a technician. 给装机人员一个码。"`
+	Backup   backupCmd     `cmd:"" help:"Save this box's identity, people and timetable into one encrypted file. 备份。"`
+	Restore  restoreCmd    `cmd:"" help:"Make this machine the box of a backup. 从备份恢复。"`
+	Reset    resetCmd      `cmd:"" name:"factory-reset" help:"Erase everything of its users on this box. 恢复出厂。"`
 	Token    tokenCmd      `cmd:"" help:"Make a token for one role in one lesson. 生成某节课某个角色的令牌。"`
 	Password passwordCmd   `cmd:"" help:"Set the administrator's password. 设置管理员密码。"`
 	Status   statusCmd     `cmd:"" help:"Ask the running daemon how it is. 查看运行状态。"`

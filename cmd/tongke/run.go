@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -32,7 +33,6 @@ type runCmd struct {
 
 // Run is the life of the daemon, from its configuration to the end of its last part.
 func (r *runCmd) Run(con *console) error {
-	began := time.Now()
 	cfg, err := r.compose()
 	if err != nil {
 		return err
@@ -54,13 +54,30 @@ func (r *runCmd) Run(con *console) error {
 		}()
 	}
 
+	for {
+		if again, err := live(ctx, stop, cfg, dir, con, log); !again {
+			return err
+		}
+	}
+}
+
+// live is one life of the daemon; again says that the box was erased and begins anew.
+func live(ctx context.Context, stop func(), cfg Config, dir string, con *console, log *slog.Logger) (again bool, err error) {
+	began := time.Now()
+	erased, err := settle(dir)
+	if err != nil {
+		return false, err
+	}
+	if erased {
+		log.Warn("erased", "data", dir, "after_ms", time.Since(began).Milliseconds())
+	}
 	d, err := openDaemon(cfg, dir, con, log)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := d.start(); err != nil {
 		d.close()
-		return err
+		return false, err
 	}
 	log.Info("ready", "name", d.name(), "box", d.box.ID(), "listen", d.at.Listen, "local", d.at.Local, "data", dir, "version", programVersion(), "after_ms", time.Since(began).Milliseconds())
 	if con.terminal {
@@ -73,18 +90,23 @@ func (r *runCmd) Run(con *console) error {
 		stop() // a second signal ends us at once
 	case err = <-d.parts.failed:
 		log.Error("a part has failed, ending", "err", err)
+	case <-d.anew:
+		again = true
+		time.Sleep(resetGrace)
 	}
-	notify(sd.SdNotifyStopping, log)
+	if !again {
+		notify(sd.SdNotifyStopping, log)
+	}
 	ended := time.Now()
 	clean := d.close()
 	log.Info("ended", "after_ms", time.Since(ended).Milliseconds())
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !clean {
-		return errors.New("not every part ended in time, see the log")
+		return false, errors.New("not every part ended in time, see the log")
 	}
-	return nil
+	return again, nil
 }
 
 // endSignals are what asks this process to end: the terminal's key, the service manager, and a terminal that closes unless nohup(1) said

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	trustEvery = 5 * time.Second // how often it is looked whether the parent can be asked
+	trustEvery = time.Second // how often it is looked whether the parent can be asked
 	askWait    = 30 * time.Second
 	keyEvery   = time.Hour // the key is asked for again: the parent may have been set up anew
 )

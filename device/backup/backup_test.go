@@ -83,6 +83,11 @@ func TestEveryFault(t *testing.T) {
 		if at < len(magic)+saltSize || at >= openSize { // a flipped bit of the cost asks for more than a test should take
 			check("altered", at, bad)
 		}
+		if at >= openSize+markSize && at < len(file)-len(trailer) {
+			if _, err := open("p", bad); !errors.Is(err, ErrDamaged) {
+				t.Errorf("altered at %d: %v", at, err)
+			}
+		}
 		if cut := file[:at]; at >= openSize+markSize {
 			if _, err := open("p", cut); !errors.Is(err, ErrTruncated) {
 				t.Errorf("cut at %d: %v", at, err)

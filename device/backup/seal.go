@@ -8,6 +8,7 @@
 //	 9 bytes  cost of argon2id: passes (4), memory in KiB (4), lanes (1), big-endian
 //	16 bytes  mark: the first bytes of HMAC-SHA256(mark key, all of the above)
 //	then chunks of 64 KiB, the last one shorter or as long, each with 16 bytes of Poly1305
+//	 4 bytes  "end\n", by which a file that was cut off is told from one that was altered
 //
 // argon2id (RFC 9106) makes a key of passphrase and salt; HKDF-SHA256 makes of it, by the infos "tongke backup mark 1" and "tongke backup
 // body 1" before the header's first 41 bytes, the mark key and the body key. Chunks are ChaCha20-Poly1305 (RFC 8439) under the body key,
@@ -43,6 +44,8 @@ const (
 	passes = 3
 	memory = 64 << 10 // KiB
 	lanes  = 4
+
+	trailer = "end\n"
 
 	// What a file may ask of the machine that opens it.
 	maxPasses = 16
@@ -156,6 +159,9 @@ func (w *Writer) Close() error {
 	if w.err == nil {
 		w.flush(true)
 	}
+	if w.err == nil {
+		_, w.err = io.WriteString(w.w, trailer)
+	}
 	if w.err != nil {
 		return w.err
 	}
@@ -226,7 +232,7 @@ func (r *Reader) chunk() {
 		return
 	}
 	const sealed = chunkSize + chacha20poly1305.Overhead
-	block := make([]byte, sealed+1) // one byte more shows whether anything follows
+	block := make([]byte, sealed+len(trailer)+1) // one byte more shows whether anything follows
 	n := copy(block, r.ahead)
 	k, err := io.ReadFull(r.r, block[n:])
 	n += k
@@ -236,24 +242,15 @@ func (r *Reader) chunk() {
 		return
 	}
 	if r.last {
-		block = block[:n]
+		var whole bool
+		if block, whole = bytes.CutSuffix(block[:n], []byte(trailer)); !whole {
+			r.err = ErrTruncated
+			return
+		}
 	} else {
 		r.ahead, block = block[sealed:], block[:sealed]
 	}
-	if len(block) < chacha20poly1305.Overhead {
-		r.err = ErrTruncated
-		return
-	}
-	plain, err := r.body.Open(nil, r.nonce.peek(r.last), block, nil)
-	if err != nil {
+	if r.have, err = r.body.Open(nil, r.nonce.next(r.last), block, nil); err != nil {
 		r.err = ErrDamaged
-		if _, other := r.body.Open(nil, r.nonce.peek(!r.last), block, nil); r.last && (other == nil || len(block) < sealed) {
-			r.err = ErrTruncated // a chunk that is not the last one, or a piece of one
-		}
-		return
 	}
-	r.nonce.next(false)
-	r.have = plain
 }
-
-func (n nonce) peek(last bool) []byte { return n.next(last) }

@@ -260,3 +260,31 @@ func readOrMake[T any](path, what, cure string, parse func([]byte) (T, error), c
 	}
 	return v, nil
 }
+
+// ReadID reads the id of the box in a data directory and changes nothing there.
+func ReadID(dataDir string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(dataDir, folder, boxKeyFile))
+	if err != nil {
+		return "", err
+	}
+	key, err := parseBoxKey(data)
+	if err != nil {
+		return "", fmt.Errorf("box key: %w", err)
+	}
+	return ID(key.Public().(ed25519.PublicKey)), nil
+}
+
+// Check reads an identity as Open does, makes nothing, and reports what is wrong with it.
+func Check(dataDir string) (id string, err error) {
+	if id, err = ReadID(dataDir); err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(filepath.Join(dataDir, folder, caFile))
+	if err != nil {
+		return "", err
+	}
+	if _, err := parsePair(data); err != nil {
+		return "", fmt.Errorf("site CA: %w", err)
+	}
+	return id, nil
+}

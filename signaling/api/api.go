@@ -68,6 +68,9 @@ type Config struct {
 	// Cameras are the network cameras. Nil: this box takes none.
 	Cameras Cameras
 
+	// Backup writes everything that makes this box itself. Nil: not now.
+	Backup func(io.Writer) error
+
 	// Mounts are other parts' handlers by http.ServeMux pattern, as "/whip/". They ask Auth themselves.
 	Mounts map[string]http.Handler
 }

@@ -65,6 +65,7 @@ func newBox(t testing.TB) *box {
 		Online:    func(box string) bool { return box == b.identity.Identity.ID },
 		Log:       discard, Auth: b.auth, Store: s, Lessons: b.lessons, BoxID: boxID, Name: name, Version: "1.2.3",
 		Host:   join.NewHost(join.Host{Store: s, Identity: b.identity.Identity, Name: name, URLs: func() []string { return nil }, Log: discard}),
+		Backup: func(w io.Writer) error { _, err := io.WriteString(w, "everything"); return err },
 		Pairer: join.NewPairer(join.PairerConfig{Store: s, Identity: b.identity.Identity, TLS: b.identity.Client, Name: name, Log: discard}),
 		Join: func(_ context.Context, url, code string, replace bool) (string, error) {
 			if url != "https://core" {
@@ -197,6 +198,7 @@ var permissions = map[string]string{
 	"POST /api/v1/cameras/test":                                "technician administrator operator",
 	"PATCH /api/v1/cameras/{camera}":                           "technician administrator operator",
 	"DELETE /api/v1/cameras/{camera}":                          "technician administrator operator",
+	"GET /api/v1/backup":                                       "operator",
 	"DELETE /api/v1/boxes/{id}":                                "administrator operator",
 	"GET /api/v1/session":                                      "publish watch teacher assistant classroom inspector technician administrator operator",
 	"GET /api/v1/lessons":                                      "publish watch teacher assistant classroom inspector technician administrator operator",

@@ -148,9 +148,11 @@ func boxKey(secret []byte, box string) ([]byte, error) {
 	return hkdf.Key(sha256.New, secret, nil, "tongke technician key 1\x00"+box, 32)
 }
 
+var errUnchanged = errors.New("nothing to write") // ends a transaction without a write to the disk
+
 // changeTechnicians reads the record, with a secret in it, and writes it if f says so.
 func (a *Auth) changeTechnicians(f func(*technicians) (changed bool, err error)) error {
-	return a.store.Update(func(tx *store.Tx) error {
+	err := a.store.Update(func(tx *store.Tx) error {
 		t, err := technicianTable.Get(tx, store.KeyTechnicians)
 		made := errors.Is(err, store.ErrNotFound)
 		if made {
@@ -161,11 +163,18 @@ func (a *Auth) changeTechnicians(f func(*technicians) (changed bool, err error))
 			return err
 		}
 		changed, err := f(&t)
-		if err != nil || !changed && !made {
+		if err == nil && !changed && !made {
+			err = errUnchanged
+		}
+		if err != nil {
 			return err
 		}
 		return technicianTable.Put(tx, store.KeyTechnicians, t)
 	})
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
+	return err
 }
 
 // UseTechnicianKey keeps the key of this box that a parent gave it, and forgets that of another parent.

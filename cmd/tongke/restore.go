@@ -1,0 +1,256 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"tongke/device/backup"
+	"tongke/device/identity"
+	"tongke/signaling/lesson"
+	"tongke/signaling/protocol"
+	"tongke/signaling/store"
+)
+
+const (
+	// restoreMarker is in a data directory while the unpacked backup takes the place of what was there. It is written when the backup has
+	// been proven whole and lies beside, so that the rest is renaming, which the next start finishes.
+	restoreMarker = "restore.json"
+
+	stagingPrefix = ".restore-"
+	asidePrefix   = "aside-"
+
+	staleBackup = time.Hour // a lesson that ran in a backup older than this is over
+)
+
+// restorePlan is the marker's text.
+type restorePlan struct {
+	Staging string   `json:"staging"` // folder in the data directory
+	Aside   string   `json:"aside"`   // folder for what was there
+	Old     []string `json:"old"`     // what was there
+}
+
+// disk is what belongs to the disk rather than to the box: recordings and their keys stay with it when the same box is restored.
+var disk = []string{"keys", "recordings", "exports", "library.db"}
+
+// restoreCmd puts a backup into a data directory.
+type restoreCmd struct {
+	Force bool   `help:"Also where a box is already; it is moved aside. 覆盖已有的设备数据（旧数据移到一边）。"`
+	File  string `arg:"" help:"The backup. 备份文件。"`
+	Data  string `help:"The data directory. 数据目录。" placeholder:"DIR"`
+}
+
+// Run prints "restored NAME".
+func (c *restoreCmd) Run(con *console) error {
+	dir, err := commandDir(c.Data)
+	if err != nil {
+		return err
+	}
+	file, err := os.Open(c.File) // before root is given up
+	if err != nil {
+		return backupFault(c.File, err)
+	}
+	defer file.Close()
+	if _, err := dialControl(dir); err == nil {
+		return inUseFault(dir, nil)
+	}
+	if err := prepareData(dir); err != nil {
+		return err
+	}
+	actAsOwner(dir)
+	if _, err := settle(dir); err != nil {
+		return err
+	}
+	old, err := boxFiles(dir)
+	if err != nil {
+		return dataFault(dir, err)
+	}
+	if len(old) > 0 && !c.Force {
+		return &fault{
+			exit: exitRefused, code: "data-not-empty",
+			en: fmt.Sprintf("there is a box in %s already; with --force it is moved aside, or name an empty directory with --data", dir),
+			zh: fmt.Sprintf("%s 里已有设备数据；加 --force 会把它移到一边，或用 --data 指定空目录", dir),
+		}
+	}
+	passphrase, err := con.passphrase(false)
+	if err != nil {
+		return err
+	}
+	r, err := backup.NewReader(file, passphrase)
+	if err != nil {
+		return backupFault(c.File, err)
+	}
+	m, err := restore(dir, r)
+	if err != nil {
+		return backupFault(c.File, err)
+	}
+	fmt.Fprintf(con.out, "restored %s\n", m.Name)
+	fmt.Fprintf(con.err, "This is now box %s as of %s. The old one must not run again beside it. Start it with tongke run or systemctl start tongke; give it the old one's address, so that the schools find it.\n本机现在就是设备 %s，原来那台不要再开。请用原来的地址，各校会自己连回来。\n",
+		m.Name, m.Made.Local().Format("2006-01-02 15:04"), m.Name)
+	return nil
+}
+
+// boxFiles are the names in a data directory that a restored box would meet.
+func boxFiles(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		n := e.Name()
+		if n == controlSocket || n == addressFile || strings.HasPrefix(n, asidePrefix) || strings.HasPrefix(n, ".") || n == "lost+found" {
+			continue
+		}
+		names = append(names, n)
+	}
+	return names, err
+}
+
+// restore unpacks a backup beside, looks whether a box can live with it, and puts it in its place.
+func restore(dir string, r io.Reader) (m backup.Manifest, err error) {
+	if _, err := os.Stat(filepath.Join(dir, store.FileName)); err == nil { // no daemon may begin while we look
+		s, err := openStore(dir)
+		if err != nil {
+			return m, err
+		}
+		if err := s.Close(); err != nil {
+			return m, err
+		}
+	}
+	staging, err := os.MkdirTemp(dir, stagingPrefix+"*") // 0700
+	if err != nil {
+		return m, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(staging))
+		}
+	}()
+	if m, err = backup.Unpack(r, staging); err != nil {
+		return m, err
+	}
+	if err = prove(staging, m); err != nil {
+		return m, err
+	}
+	old, err := boxFiles(dir)
+	if err != nil {
+		return m, err
+	}
+	if id, idErr := identity.ReadID(dir); idErr == nil && id == m.Box {
+		old = slices.DeleteFunc(old, func(n string) bool { return slices.Contains(disk, n) })
+	}
+	plan := restorePlan{Staging: filepath.Base(staging), Aside: asidePrefix + time.Now().UTC().Format("20060102-150405"), Old: old}
+	doc, err := json.Marshal(plan)
+	if err != nil {
+		return m, err
+	}
+	if err = writeFile(filepath.Join(dir, restoreMarker), doc, 0o600); err != nil {
+		return m, err
+	}
+	if err = syncFolder(dir); err != nil {
+		return m, err
+	}
+	if late := finishRestore(dir, nil); late != nil { // the next start goes on
+		return m, fmt.Errorf("%w; start again to finish", late)
+	}
+	return m, nil
+}
+
+// prove opens what was unpacked, brings it to this version, and takes out what must not come to life again.
+func prove(staging string, m backup.Manifest) error {
+	id, err := identity.Check(staging)
+	if err != nil || id != m.Box {
+		return fmt.Errorf("%w: the key in it is not box %s", backup.ErrDamaged, m.Box)
+	}
+	s, err := store.Open(staging)
+	if err != nil {
+		return fmt.Errorf("%w: %w", backup.ErrDamaged, err)
+	}
+	err = s.Forget()
+	if err == nil && time.Since(m.Made).Abs() > staleBackup {
+		err = endLessons(s, id)
+	}
+	return errors.Join(err, s.Close())
+}
+
+// endLessons ends those that ran when an old backup was made: nobody has ended them since in this copy, and rooms would enter them.
+func endLessons(s *store.Store, box string) error {
+	r, err := lesson.New(s, lesson.Config{Box: box, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	for _, l := range r.List() {
+		if l.State == protocol.Live && l.Owner == box {
+			if _, err := r.End(l.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// finishRestore renames what was there aside and the unpacked files into their places, as far as that has not been done; without a marker
+// there is nothing to do. step can stop it: for tests.
+func finishRestore(dir string, step func(path string) error) error {
+	doc, err := os.ReadFile(filepath.Join(dir, restoreMarker))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return dataFault(dir, err)
+	}
+	var p restorePlan
+	if err := json.Unmarshal(doc, &p); err != nil || !strings.HasPrefix(p.Staging, stagingPrefix) || !strings.HasPrefix(p.Aside, asidePrefix) {
+		return fmt.Errorf("%s is damaged: %w", restoreMarker, err)
+	}
+	return dataFault(dir, p.finish(dir, step))
+}
+
+func (p restorePlan) finish(dir string, step func(string) error) error {
+	staging, aside := filepath.Join(dir, p.Staging), filepath.Join(dir, p.Aside)
+	move := func(from, to string) error {
+		if step != nil {
+			if err := step(to); err != nil {
+				return err
+			}
+		}
+		return os.Rename(from, to)
+	}
+	if len(p.Old) > 0 {
+		if err := os.MkdirAll(aside, 0o700); err != nil {
+			return err
+		}
+	}
+	for _, n := range p.Old {
+		if _, err := os.Lstat(filepath.Join(aside, n)); err == nil {
+			continue // what has that name now is the new one
+		}
+		if err := move(filepath.Join(dir, n), filepath.Join(aside, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	entries, err := os.ReadDir(staging)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if err := move(filepath.Join(staging, e.Name()), filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(staging); err != nil {
+		return err
+	}
+	if err := syncFolder(dir); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(dir, restoreMarker)); err != nil {
+		return err
+	}
+	return syncFolder(dir)
+}
