@@ -207,7 +207,7 @@ func TestNetworkManagerChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	want = []string{
-		"nmcli -t -e yes -f UUID,NAME connection show", "nmcli --wait 25 connection up uuid " + oldUUID + " ifname eth0",
+		"nmcli -t -e yes -f UUID,NAME connection show", "nmcli --wait 0 connection up uuid " + oldUUID + " ifname eth0",
 		"nmcli connection delete uuid " + triedUUID,
 	}
 	if !slices.Equal(p.ran, want) {
@@ -413,7 +413,7 @@ var wish = Wish{Name: "eth0", Mode: Static, Address: "192.168.1.20/24"}
 
 const (
 	up     = "nmcli --wait 25 connection up id tongke-try-eth0"
-	back   = "nmcli --wait 25 connection up uuid " + oldUUID
+	back   = "nmcli --wait 0 connection up uuid " + oldUUID
 	modify = "nmcli connection modify"
 )
 
@@ -499,7 +499,7 @@ func TestKilledInBetween(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		p := school()
-		p.fail = "nmcli --wait 25 connection up uuid|busy"
+		p.fail = "nmcli connection delete uuid|busy"
 		d = newDesk(t, dir, p)
 		go func() { done <- d.Run(ctx) }()
 		time.Sleep(time.Second)

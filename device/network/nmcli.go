@@ -184,19 +184,17 @@ func (n NetworkManager) Undo(ctx context.Context, name, before string) error {
 	if len(tried) == 0 {
 		return nil // a power cut was quicker, or nothing was tried
 	}
-	var back error
 	if validUUID(before) && !slices.Contains(tried, before) {
-		if _, back = n.Run(ctx, nil, "nmcli", "--wait", "25", "connection", "up", "uuid", before, "ifname", name); back != nil {
-			back = errManager("nmcli connection up", back)
-		}
+		// Nobody waits for an address that may never have come; when it cannot be begun at all, the removal below has the best that is
+		// left take its place.
+		_, _ = n.Run(ctx, nil, "nmcli", "--wait", "0", "connection", "up", "uuid", before, "ifname", name)
 	}
 	for _, uuid := range tried {
-		// With ours gone it takes the best that is left by itself.
 		if _, err := n.Run(ctx, nil, "nmcli", "connection", "delete", "uuid", uuid); err != nil {
 			return errManager("nmcli connection delete", err)
 		}
 	}
-	return back
+	return nil
 }
 
 // parseFields reads the lines "KEY:value" of one object; indexed keys, as IP4.DNS[1], keep their index.
