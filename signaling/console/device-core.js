@@ -66,7 +66,7 @@ function paint(desk) {
 	change(by("boxes"), [known.campuses, known.fault], () => [
 		...(known.fault ? [el("p", { class: "error", text: known.fault })] : []),
 		...(known.campuses.every((c) => c.rooms.length === 0) && !known.fault ? [el("p", { class: "second", text: desk.say("core.none") })] : []),
-		...known.campuses.filter((c) => c.rooms.length > 0).flatMap((c) => [el("h3", { text: c.name }), el("ul", { class: "rows" }, ...c.rooms.map((r) => el("li", {},
+		...known.campuses.filter((c) => c.rooms.length > 0).flatMap((c) => [el("h3", { text: c.name === "core" ? desk.say("core.own") : c.name }), el("ul", { class: "rows" }, ...c.rooms.map((r) => el("li", {},
 			el("p", { class: "what" }, el("span", { class: "title", text: r.classroom || desk.say("core.room.only") }), el("span", { class: "second", text: r.box })), state(desk, r))))])]);
 	change(by("invitations"), known.invitations.map((i) => [i.id, left(i)]), () => (known.invitations.length === 0 ? [] : [
 		el("h3", { text: desk.say("core.open") }), el("ul", { class: "rows" }, ...known.invitations.map((i) => el("li", {},

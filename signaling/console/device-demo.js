@@ -207,7 +207,6 @@ function answers(s) {
  */
 export function demonstrate(d, state) {
 	desk = d;
-	desk.remote = false;
 	const s = (states[state] ?? states.good)();
 	sessionStorage.removeItem("tongke.install");
 	if (s.step) {

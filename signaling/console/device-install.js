@@ -13,8 +13,14 @@ const kept = "tongke.install"; // in sessionStorage: {step, since}
 const steps = 4;
 
 export class Install {
-	/** @param {Desk} desk @param {FullCheck} check @param {() => void} leave */
-	constructor(desk, check, leave) {
+	/**
+	 * @param {Desk} desk
+	 * @param {FullCheck} check
+	 * @param {() => void} leave called when it is done
+	 * @param {() => void} door called when somebody wants to sign in, because this box is the core
+	 */
+	constructor(desk, check, leave, door) {
+		this.door = door;
 		this.desk = desk;
 		this.check = check;
 		this.leave = leave;
@@ -128,7 +134,8 @@ export class Install {
 		el("p", { class: "error", role: "alert", hidden: this.fault === "", text: this.fault }),
 		el("p", { class: "keys" }, el("button", { class: "primary tall", text: d.say(this.way === "code" ? "install.join.do" : "install.digits.do"), "data-key": "join" }),
 			...(this.way === "code" && "BarcodeDetector" in window && window.isSecureContext ? [el("button", { type: "button", class: "plain tall", text: d.say("install.scan"), "data-key": "scan", click: () => void this.scan() })] : [])),
-		el("p", { class: "keys" }, el("button", { type: "button", class: "plain", text: d.say("install.later"), "data-key": "later", click: () => this.go(3) })));
+		el("p", { class: "keys" }, el("button", { type: "button", class: "plain", text: d.say("install.later"), "data-key": "later", click: () => this.go(3) }),
+			...(d.screen ? [el("button", { type: "button", class: "plain", text: d.say("install.core"), "data-key": "core", click: () => this.door() })] : [])));
 		form.noValidate = true;
 		return [head, form];
 	}
@@ -160,11 +167,18 @@ export class Install {
 		const a = await d.ask("POST", "/device/join", { address, code });
 		this.busy = false;
 		if (a.ok) {
-			forget(by("install"));
-			this.go(2);
+			await this.joined();
 		} else {
 			this.wrong(a.status === 0 ? d.say("error.unreachable") : d.words[`device.join.${a.code}`] === undefined ? d.why(a) : d.say(a.left > 0 && a.code === "code-wrong" ? "join.code-wrong.left" : `join.${a.code}`, { left: a.left }));
 		}
+	}
+
+	/** The box has a parent; it may have a place, too. */
+	async joined() {
+		const a = await this.desk.ask("GET", "/device");
+		this.desk.device = a.ok ? a.data : this.desk.device;
+		forget(by("install"));
+		this.go(2);
 	}
 
 	async compare() {
@@ -187,8 +201,7 @@ export class Install {
 	compared(c) {
 		if (c.state === "accepted") {
 			this.comparison = null;
-			forget(by("install"));
-			this.go(2);
+			void this.joined();
 			return;
 		}
 		this.comparison = c;

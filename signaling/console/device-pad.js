@@ -39,6 +39,10 @@ export function remote(desk) {
 		to.after(pad);
 	};
 	addEventListener("keydown", (e) => {
+		if (e.key.length === 1 && e.key !== " " && document.activeElement instanceof HTMLInputElement) {
+			desk.remote = false; // there are keys
+			pad.hidden = true;
+		}
 		if (!e.key.startsWith("Arrow") || e.ctrlKey || e.altKey || e.metaKey) {
 			return;
 		}

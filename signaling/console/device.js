@@ -12,6 +12,7 @@ import { ask, by, complain, el, fill, input, link, tell } from "./home-dom.js";
 import { language, load, say } from "./text.js";
 
 const every = 2000; // ms between two looks at the box
+const saidFor = 15000; // ms that a remark stays
 const pastEvery = 60000; // ms between two looks at the day
 
 /** Who may see the page. */
@@ -22,7 +23,7 @@ class Page {
 	constructor(desk) {
 		this.desk = desk;
 		this.check = new FullCheck(desk, () => this.draw());
-		this.install = new Install(desk, this.check, () => this.go(""));
+		this.install = new Install(desk, this.check, () => this.go(""), () => this.door());
 		this.pending = new Pending(desk, () => void this.look());
 		this.pastAt = -Infinity;
 		this.shown = "";
@@ -74,7 +75,7 @@ class Page {
 			await this.leave();
 			return;
 		}
-		if (a.ok && d.device?.fresh && !this.install.on && this.shown !== "left" && location.hash === "") {
+		if (a.ok && d.device?.fresh && !this.install.on && location.hash === "") {
 			this.install.go(1);
 		}
 		if (this.install.on) {
@@ -177,7 +178,8 @@ class Page {
 	door() {
 		this.desk.role = "";
 		this.desk.device = null;
-		for (const id of ["now", "places"]) {
+		this.install.step = 0;
+		for (const id of ["now", "install", "places"]) {
 			by(id).hidden = true;
 		}
 		by("signin").hidden = false;
@@ -245,6 +247,21 @@ async function signIn(page) {
 	}
 }
 
+/** What was said is said for a while. */
+const fade = (() => {
+	let text = "";
+	let since = 0;
+	return () => {
+		const line = by("said");
+		if (line.textContent !== text) {
+			text = line.textContent ?? "";
+			since = performance.now();
+		} else if (text !== "" && performance.now() - since > saidFor) {
+			tell("");
+		}
+	};
+})();
+
 async function main() {
 	const words = await load();
 	document.title = say(words, "device.page");
@@ -260,7 +277,7 @@ async function main() {
 		stands = (await import("./device-demo.js")).demonstrate(desk, query.get("state") ?? "");
 	}
 	const page = new Page(desk);
-	by("wall").hidden = !desk.remote;
+	by("wall").hidden = !["127.0.0.1", "[::1]", "localhost"].includes(location.hostname);
 	by("wall").setAttribute("href", link("/class"));
 	by("signin").setAttribute("novalidate", "");
 	listen(page);
@@ -280,6 +297,7 @@ async function main() {
 			figures(desk);
 		} // the seconds of a silent box
 		page.pending.draw();
+		fade();
 	}, 1000);
 }
 
