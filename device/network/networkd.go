@@ -176,6 +176,9 @@ func DefaultFiles() Files {
 	return Files{Request: "/run/tongke/network-request.json", Answer: "/run/tongke-network/answer.json"}
 }
 
+// askAgain is when a request is written once more: a path unit overlooks one that comes while the helper of the last is ending.
+const askAgain = time.Second
+
 // Ask writes a request, which a path unit starts the helper for, and waits for the answer.
 func (f Files) Ask(ctx context.Context, r Request) error {
 	doc, err := json.Marshal(r)
@@ -186,8 +189,9 @@ func (f Files) Ask(ctx context.Context, r Request) error {
 		return fmt.Errorf("ask the network helper: %w", err)
 	}
 	defer os.Remove(f.Request)
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick, again := time.NewTicker(50*time.Millisecond), time.NewTicker(askAgain)
 	defer tick.Stop()
+	defer again.Stop()
 	for {
 		var a Answer
 		if doc, err := readSmall(f.Answer); err == nil && json.Unmarshal(doc, &a) == nil && a.ID == r.ID {
@@ -198,6 +202,10 @@ func (f Files) Ask(ctx context.Context, r Request) error {
 		}
 		select {
 		case <-tick.C:
+		case <-again.C:
+			if err := write(f.Request, doc, 0o644); err != nil {
+				return fmt.Errorf("ask the network helper: %w", err)
+			}
 		case <-ctx.Done():
 			return fmt.Errorf("network helper does not answer: %w", ctx.Err())
 		}
