@@ -7,14 +7,14 @@ import (
 	"tongke/device/network"
 )
 
-// networkHelperCmd is started by tongke-network.path, as root: it writes what the daemon may not.
-type networkHelperCmd struct{}
+// helperCmd is started by tongke-network.path, as root: it writes what the daemon may not.
+type helperCmd struct{}
 
 // helperLimit bounds one request; networkctl waits for nothing.
 const helperLimit = 15 * time.Second
 
 // Run does the one request that lies there.
-func (*networkHelperCmd) Run(*console) error {
+func (*helperCmd) Run(*console) error {
 	ctx, cancel := context.WithTimeout(context.Background(), helperLimit)
 	defer cancel()
 	return network.Helper{

@@ -32,6 +32,7 @@ type commands struct {
 	Password passwordCmd   `cmd:"" help:"Set the administrator's password. 设置管理员密码。"`
 	Status   statusCmd     `cmd:"" help:"Ask the running daemon how it is. 查看运行状态。"`
 	Kiosk    kioskCmd      `cmd:"" hidden:"" help:"Show /class on the box's own screen and watch it. 大屏。"`
+	Helper   helperCmd     `cmd:"" name:"network-helper" hidden:"" help:"Write the network's settings, as root, for the daemon. 改网络。"`
 	Service  serviceCmd    `cmd:"" hidden:"" help:"Make the daemon a service of Windows. 安装为 Windows 服务。"`
 	Version  versionCmd    `cmd:"" help:"Print version and build. 显示版本。"`
 }
