@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"tongke/testbench/lesson"
+	"tongke/testbench/report"
 	"tongke/testbench/scenario"
 )
 
@@ -107,7 +108,7 @@ func Run(ctx context.Context, s *scenario.Scenario, o Options) (*scenario.Result
 
 // Real runs a scenario with Chromium pages in a network namespace behind the emulator: a member's classroom page beside one that watches a
 // bare pion relay over the same line. It needs root, Linux and Chromium.
-func Real(ctx context.Context, s *scenario.Scenario, o Options) (*scenario.RealResult, error) {
+func Real(ctx context.Context, s *scenario.Scenario, o Options) (*report.Pages, error) {
 	opts, err := o.options()
 	if err != nil {
 		return nil, err

@@ -194,7 +194,7 @@ func (c *benchCmd) measure(con *console, chosen []*scenario.Scenario, o *benchOu
 		if err != nil {
 			return nil, err
 		}
-		o.real = append(o.real, pages)
+		r.Scenarios[len(r.Scenarios)-1].Real = pages
 	}
 	return r, nil
 }
@@ -223,7 +223,6 @@ type benchOutputs struct {
 	con              *console
 	json, html, rows *os.File
 	toStdout         bool
-	real             []*scenario.RealResult
 }
 
 func (c *benchCmd) outputs(con *console) (*benchOutputs, error) {
@@ -288,11 +287,6 @@ func (o *benchOutputs) write(r *report.Report, old *report.Report) error {
 	}
 	if err := r.Table(table); err != nil {
 		return err
-	}
-	for _, p := range o.real {
-		if err := p.Write(table); err != nil {
-			return err
-		}
 	}
 	if old != nil {
 		if err := report.Compare(old, r).Table(table); err != nil {

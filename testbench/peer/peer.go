@@ -180,7 +180,12 @@ func newAPI(loopback, vp8 bool, register func(*webrtc.MediaEngine, *interceptor.
 	if err := register(m, r); err != nil {
 		return nil, err
 	}
+	wide, err := newWideNet()
+	if err != nil {
+		return nil, err
+	}
 	var s webrtc.SettingEngine
+	s.SetNet(wide)
 	s.LoggerFactory = silent()
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetICETimeouts(iceSilence, iceFailed, iceKeepalive)

@@ -30,6 +30,7 @@ type Scenario struct {
 	Passed  bool     `json:"passed"`
 	Streams []Stream `json:"streams"`
 	Limits  []Limit  `json:"limits"`
+	Real    *Pages   `json:"real,omitempty"` // with --real
 
 	Words     Words  `json:"-"`
 	Plot      *Plot  `json:"-"`
@@ -58,6 +59,14 @@ type Stream struct {
 	Freezes       Freezes   `json:"freezes"`
 	ConcealedPct  float64   `json:"concealedPct"`
 	RecoveryMs    float64   `json:"recoveryMs"` // from the end of the last outage until it came again; 0 where there was none
+
+	Outage Outage `json:"-"`
+}
+
+// Outage parts what an outage of a campus's line took from what was lost beside it. It stands with the hop "total".
+type Outage struct {
+	SharePct float64 // of the packets that were sent while the line was out; 0: it never was
+	LostPct  float64 // of those that were sent while it was not and never came
 }
 
 // Name is campus/kind/hop, as limits name a stream.

@@ -25,7 +25,7 @@ func example() *Report {
 		JitterMs: Jitter{1.5, 10.6, 28.7}, PDVMs: Variation{53.9, 109.5}, Freezes: Freezes{2, 410.5, 226.9}}
 	uplink := Stream{Campus: "member1", Kind: "camera", Hop: "uplink", Sent: 1602, Received: 1602, LossBeforePct: 5, LatencyMs: Quantiles{20.1, 70, 120, 220}}
 	out := Stream{Campus: "member1", Kind: "voice", Hop: "total", Sent: 1800, Received: 600, LossBeforePct: 66, LossAfterPct: 66, LatencyMs: Quantiles{10.6, 12, 45, 84},
-		ConcealedPct: 66, RecoveryMs: 1087}
+		ConcealedPct: 66, RecoveryMs: 1087, Outage: Outage{69.4, 0.35}}
 	plot := &Plot{Seconds: 2, Bucket: 0.5, Outages: [][2]float64{{0.5, 1}},
 		Lines: []Line{{Campus: "member1", Kind: "voice", P50: []float64{20, math.NaN(), 21, 22}, P95: []float64{40, math.NaN(), 41, 42}, Jitter: []float64{1, 0, 2, 1},
 			Loss: []float64{4, 100, 5, 6}, Spread: []float64{19, 20, 21, 60}}},
@@ -37,7 +37,8 @@ func example() *Report {
 			Reference: Stream{Sent: 2500, LatencyMs: Quantiles{0.1, 0.4, 1, 6}}},
 		{Name: "outage-25s", Seconds: 36, Passed: false, Streams: []Stream{out},
 			Limits: []Limit{{"recoveryMs", "member1/voice/total", "<=", 1000, 1087, false}},
-			Words:  Words{Title: "断线 25 秒 <b>", TitleEn: "Out for 25 s <b>"}, Reference: Stream{Sent: 10, LatencyMs: Quantiles{1, 10, 90, 120}}},
+			Words:  Words{Title: "断线 25 秒 <b>", TitleEn: "Out for 25 s <b>"}, Reference: Stream{Sent: 10, LatencyMs: Quantiles{1, 10, 90, 120}},
+			Real: &Pages{Product: Page{480, Quantiles{120, 180, 240.5, 300}, 3, 640, 0.21}, Bare: Page{470, Quantiles{118, 200, 310, 500}, 2, 500, 0}}},
 	}}
 }
 
@@ -109,6 +110,11 @@ func TestSchema(t *testing.T) {
 	x := s["streams"].([]any)[0].(map[string]any)
 	same("a stream", keys(x), "campus", "kind", "hop", "sent", "received", "lossBeforePct", "lossAfterPct", "latencyMs", "jitterMs", "pdvMs", "freezes",
 		"concealedPct", "recoveryMs")
+	second := doc["scenarios"].([]any)[1].(map[string]any)
+	same("a scenario with real pages", keys(second), "name", "seconds", "passed", "streams", "limits", "real")
+	pages := second["real"].(map[string]any)
+	same("real", keys(pages), "product", "bare")
+	same("a page", keys(pages["bare"]), "frames", "latencyMs", "freezes", "freezeMs", "concealedPct")
 	same("latencyMs", keys(x["latencyMs"]), "p50", "p95", "p99", "max")
 	same("jitterMs", keys(x["jitterMs"]), "p50", "p95", "max")
 	same("pdvMs", keys(x["pdvMs"]), "p95", "p99")
@@ -128,6 +134,9 @@ func TestReadsWhatItWrites(t *testing.T) {
 	}
 	for i := range r.Scenarios {
 		r.Scenarios[i].Plot, r.Scenarios[i].Words, r.Scenarios[i].Reference = nil, Words{}, Stream{}
+		for j := range r.Scenarios[i].Streams {
+			r.Scenarios[i].Streams[j].Outage = Outage{}
+		}
 	}
 	if !reflect.DeepEqual(got, r) {
 		t.Errorf("read %+v\nwrote %+v", got, r)

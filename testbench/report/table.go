@@ -51,6 +51,9 @@ func (s *Scenario) table(b *strings.Builder) {
 		fmt.Fprintf(b, row, x.Campus, x.Kind, x.Hop, fmt.Sprint(x.Sent), fmt.Sprintf("%.2f", x.LossBeforePct), fmt.Sprintf("%.2f", x.LossAfterPct),
 			f(x.LatencyMs.P50), f(x.LatencyMs.P95), f(x.LatencyMs.P99), f(x.LatencyMs.Max), f(x.JitterMs.P95), f(x.PDVMs.P99), freezes, longest, concealed, back)
 	}
+	for _, o := range s.outages() {
+		fmt.Fprintf(b, "  %s\n  %s\n", o.ZH, o.EN)
+	}
 	if ref := s.Reference; ref.Sent > 0 {
 		fmt.Fprintf(b, "  本机自身 the machine itself: p50 %.1f, p95 %.1f, p99 %.1f, max %.1f ms, jitter p95 %.1f ms\n", ref.LatencyMs.P50, ref.LatencyMs.P95,
 			ref.LatencyMs.P99, ref.LatencyMs.Max, ref.JitterMs.P95)
@@ -63,6 +66,36 @@ func (s *Scenario) table(b *strings.Builder) {
 			fmt.Fprintf(b, "  ✗ %s\n", l)
 		}
 	}
+	if s.Real != nil {
+		s.Real.table(b)
+	}
+}
+
+// outages says of each campus whose line was out what that took, because the columns count it with all else.
+func (s *Scenario) outages() (out []said) {
+	for i := 0; i < len(s.Streams); {
+		campus := s.Streams[i].Campus
+		var zh, en []string
+		share := 0.0
+		for ; i < len(s.Streams) && s.Streams[i].Campus == campus; i++ {
+			x := &s.Streams[i]
+			if x.Outage.SharePct > 0 {
+				k := word(kindWords, x.Kind)
+				zh, en = append(zh, fmt.Sprintf("%s %.2f%%", k[0], x.Outage.LostPct)), append(en, fmt.Sprintf("%s %.2f %%", k[1], x.Outage.LostPct))
+				share = max(share, x.Outage.SharePct)
+			}
+		}
+		if share == 0 {
+			continue
+		}
+		c := word(campusWords, campus)
+		out = append(out, said{
+			fmt.Sprintf("%s：线路断了 %.0f%% 的时间，这些时间也算在 lost%% 里；没断的时候没到的：%s。断线时没人要的，核心校不送，算在 core 一行的 lost%% 里。", c[0], share, strings.Join(zh, "，")),
+			fmt.Sprintf("%s: the line was out for %.0f %% of the time, which lost%% counts too; while it was not, this never came: %s. What nobody asks for in an outage "+
+				"the core does not send: that is lost%% of the hop core.", c[1], share, strings.Join(en, ", ")),
+		})
+	}
+	return out
 }
 
 // String is a limit in a line.

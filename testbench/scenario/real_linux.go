@@ -20,6 +20,7 @@ import (
 	"tongke/testbench/link"
 	"tongke/testbench/peer"
 	"tongke/testbench/peer/bare"
+	"tongke/testbench/report"
 )
 
 var (
@@ -75,7 +76,7 @@ func (n namespace) prefix() []string { return []string{"ip", "netns", "exec", n.
 
 // Real measures a scenario with two Chromium pages: a member's classroom page, and one that watches a bare pion relay over the same line. It
 // needs root.
-func Real(ctx context.Context, s *Scenario, o Options) (*RealResult, error) {
+func Real(ctx context.Context, s *Scenario, o Options) (*report.Pages, error) {
 	if os.Geteuid() != 0 {
 		return nil, ErrRoot
 	}
@@ -103,7 +104,7 @@ func Real(ctx context.Context, s *Scenario, o Options) (*RealResult, error) {
 	return out, nil
 }
 
-func (r *real) play(ctx context.Context) (*RealResult, error) {
+func (r *real) play(ctx context.Context) (*report.Pages, error) {
 	network, endNetwork := context.WithCancel(context.WithoutCancel(ctx))
 	people, endPeople := context.WithCancel(ctx)
 	var servers sync.WaitGroup
@@ -325,7 +326,7 @@ type pageFigures struct {
 
 const askFigures = `benchFigures().then((f) => ({Samples: f.samples, Concealed: f.concealed, Freezes: f.freezes, FreezeMs: f.freezeMs, Stamps: window.stamps.teacher.samples}))`
 
-func (r *real) watchPages(ctx context.Context, pages []string) (*RealResult, error) {
+func (r *real) watchPages(ctx context.Context, pages []string) (*report.Pages, error) {
 	if err := wait(ctx, afterSound); err != nil {
 		return nil, err
 	}
@@ -362,16 +363,16 @@ func (r *real) watchPages(ctx context.Context, pages []string) (*RealResult, err
 			return nil, err
 		}
 	}
-	out := &RealResult{Name: r.s.Name}
-	for i, p := range []*RealPage{&out.Product, &out.Bare} {
+	out := &report.Pages{}
+	for i, p := range []*report.Page{&out.Product, &out.Bare} {
 		*p = r.page(r.teachers[i], seen[i], before[i], after[i])
 	}
 	return out, nil
 }
 
 // page makes a page's figures. A stamp says when its picture was captured; both clocks are this machine's.
-func (r *real) page(t *peer.Teacher, seen map[[2]float64]bool, before, after pageFigures) RealPage {
-	p := RealPage{Freezes: after.Freezes - before.Freezes, FreezeMs: round(after.FreezeMs - before.FreezeMs)}
+func (r *real) page(t *peer.Teacher, seen map[[2]float64]bool, before, after pageFigures) report.Page {
+	p := report.Page{Freezes: after.Freezes - before.Freezes, FreezeMs: round(after.FreezeMs - before.FreezeMs)}
 	if total := after.Samples - before.Samples; total > 0 {
 		p.ConcealedPct = round(100 * (after.Concealed - before.Concealed) / total)
 	}

@@ -2,7 +2,11 @@
 
 package scenario
 
-import "context"
+import (
+	"context"
+
+	"tongke/testbench/report"
+)
 
 // Real needs network namespaces, which are Linux's.
-func Real(context.Context, *Scenario, Options) (*RealResult, error) { return nil, ErrRoot }
+func Real(context.Context, *Scenario, Options) (*report.Pages, error) { return nil, ErrRoot }

@@ -78,12 +78,38 @@ func (r *run) campus(out *Result, f *figures, campus string, source int, c *cros
 		s := measureHop(campus, source, h, rooms)
 		if h.name == "total" {
 			r.seen(&s, campus, source)
+			s.Outage = r.outage(campus, rooms)
 			f.relay[s.Name()] = map[string]float64{"relayMs.p50": typical(delays, 0.5), "relayMs.p95": typical(delays, 0.95),
 				"relayJitterMs.p95": typical(jitters, 0.95)}
 		}
 		out.Streams = append(out.Streams, s)
 	}
 	addLine(out.Plot, r, campus, source, rooms)
+}
+
+// outage parts what the outages of a campus's line took from what was lost beside them.
+func (r *run) outage(campus string, rooms [][]passage) (out report.Outage) {
+	outages := slices.Concat(r.s.Links[campus].Down.Outages, r.s.Links[campus].Up.Outages)
+	sent, lost, during := 0, 0, 0
+	for _, ps := range rooms {
+		for _, p := range ps {
+			at := p.sent.Sub(r.window.from)
+			switch {
+			case slices.ContainsFunc(outages, func(o link.Outage) bool { return at >= o.At && at < o.At+o.For }):
+				during++
+			case p.arrived == 0:
+				lost++
+				fallthrough
+			default:
+				sent++
+			}
+		}
+	}
+	if during > 0 {
+		out.SharePct = round(100 * float64(during) / float64(during+sent))
+		out.LostPct = round(100 * float64(lost) / float64(max(sent, 1)))
+	}
+	return out
 }
 
 // joinGrace is left out at the beginning of a room that came late: the pictures of a replay are old by intent.
