@@ -1,15 +1,19 @@
 package library
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	"tongke/media/codec"
 	"tongke/media/mux"
 	"tongke/media/recorder/journal"
+	"tongke/media/track"
 )
 
 // spoil overwrites a part of a recording's segment.
@@ -154,6 +158,59 @@ func TestUnreadableIsListed(t *testing.T) {
 	h.run(func(l *Library) {
 		if e, err := l.Get("music"); err != nil || e.Fault != "" || e.Title != "三年级" || len(l.List()) != 1 {
 			t.Errorf("%+v %v", e, err)
+		}
+	})
+}
+
+// The index is kept when the lesson is over, and goes with what is erased: no file but the segments repeats anything of it.
+func TestErasedLeavesNothingDerived(t *testing.T) {
+	h := newHouse(t)
+	les := h.begin("music")
+	sanhe := les.w.Track(journal.Track{Origin: "box2", Campus: "sanhe", Room: "sanhe", Source: track.Voice, Kind: track.Audio, Codec: codec.Opus})
+	for n := range uint64(500) {
+		at := time.Duration(n) * 20 * time.Millisecond
+		must(t, les.w.Packet(journal.Packet{Track: sanhe, Seq: n, Timestamp: uint32(n * 960), Capture: at, Arrival: at, Payload: append([]byte{0xf8}, bytes.Repeat([]byte{7}, 90+int(n%7))...)}))
+	}
+	les.speak(20*time.Second, 80)
+	h.run(func(l *Library) {
+		_, err := l.Streams("music") // somebody watches while it runs
+		must(t, err)
+		les.end()
+		l.again("music")
+		l.look("music")
+		index := filepath.Join(h.path("music"), mux.IndexName)
+		before, err := os.ReadFile(index)
+		if err != nil {
+			t.Fatal("no index at the lesson's end:", err)
+		}
+		held, err := os.Open(index) // to see what is left of its blocks
+		must(t, err)
+		defer held.Close()
+		j, err := l.Export("music", mux.Sound, []string{"voice:sanhe"}, "li")
+		must(t, err)
+		must(t, l.Erase("music", Erasure{Stream: "voice:sanhe"}))
+		if _, err := l.Job("music", j.ID); !errors.Is(err, ErrNoJob) {
+			t.Errorf("its file: %v", err)
+		}
+		if left, err := io.ReadAll(held); err != nil || len(left) != len(before) || len(bytes.Trim(left, "\x00")) != 0 {
+			t.Errorf("%d bytes of the old index are left on the disk, %v", len(bytes.Trim(left, "\x00")), err)
+		}
+		after, err := os.ReadFile(index)
+		if err != nil || bytes.Contains(after, []byte("sanhe")) || !bytes.Contains(before, []byte("sanhe")) || len(after) >= len(before) {
+			t.Errorf("the new index: %d bytes of %d, %v", len(after), len(before), err)
+		}
+		e, err := l.Get("music")
+		if err != nil || slices.Contains(e.Streams, "voice:sanhe") || !slices.Contains(e.Streams, "voice") || !slices.Equal(e.Erased, []string{"voice"}) {
+			t.Errorf("%+v %v", e, err)
+		}
+		for _, err := range []error{l.Erase("music", Erasure{Stream: "voice:sanhe"}), l.Erase("music", Erasure{})} {
+			if !errors.Is(err, ErrNoStream) {
+				t.Error(err)
+			}
+		}
+		must(t, l.Erase("music", Erasure{From: 12 * time.Second, To: 15 * time.Second}))
+		if e, err = l.Get("music"); err != nil || len(e.Gaps) != 1 || e.Gaps[0].Cause != mux.WhyErased || len(e.Damaged) != 0 || e.Duration < 19*time.Second {
+			t.Errorf("gaps %v damaged %v %v", e.Gaps, e.Damaged, err)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"tongke/media/mux"
 	"tongke/media/recorder/journal"
 )
 
@@ -75,6 +76,76 @@ func (l *Library) delete(id, by, reason string) (Proof, error) {
 	l.cfg.Log.Info("recording deleted", "lesson", id, "reason", reason, "by", by, "bytes", p.Bytes, "files", p.Files, "keys", p.Keys)
 	l.told(p)
 	return p, l.cat.end()
+}
+
+// Erasure is what is to be taken out of a recording: a stream, or a stretch of one, or of all where no stream is named.
+type Erasure struct {
+	Stream   string
+	From, To time.Duration // both 0: all of the stream
+}
+
+// lateBy is how long after it was made the last of something erased may have come.
+const lateBy = 2 * time.Second
+
+// Erase takes something out of a recording for good, and with it everything that was made of it: the index, files for download, the entry's facts.
+func (l *Library) Erase(id string, what Erasure) error {
+	l.deleting.Lock()
+	defer l.deleting.Unlock()
+	e, err := l.Get(id)
+	if err != nil {
+		return err
+	}
+	if e.Live {
+		return ErrLive
+	}
+	r, err := journal.Open(l.dirOf(id), l.cfg.Keys)
+	if err != nil {
+		return fmt.Errorf("erase from %s: %w", id, err)
+	}
+	var stream mux.Stream
+	if err := l.with(id, func(mv *movie) error {
+		for _, s := range mv.m.Streams() {
+			if s.Name == what.Stream {
+				stream = s
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	whole := what.From == 0 && what.To == 0
+	if !whole {
+		what.To += lateBy // a packet lies in the journal where it came, not where it is shown
+	}
+	of := map[journal.ErasedRange]bool{}
+	for _, t := range r.Tracks() {
+		if t.Source == stream.Source && t.Campus == stream.Campus && t.Room == stream.Room {
+			of[journal.ErasedRange{From: what.From, To: what.To, Origin: t.Origin, Source: t.Source}] = true
+		}
+	}
+	if what.Stream == "" && !whole {
+		of[journal.ErasedRange{From: what.From, To: what.To}] = true
+	}
+	if len(of) == 0 {
+		return ErrNoStream
+	}
+	l.mu.Lock()
+	l.closeMovieLocked(id)
+	l.mu.Unlock()
+	l.exports.dropRecording(id)
+	for e := range of {
+		if whole {
+			err = journal.EraseSource(l.dirOf(id), l.cfg.Keys, e.Origin, e.Source)
+		} else {
+			err = journal.EraseRange(l.dirOf(id), l.cfg.Keys, e)
+		}
+		if err != nil {
+			return fmt.Errorf("erase from %s: %w", id, err)
+		}
+	}
+	l.lookAgain(id)
+	l.cfg.Log.Info("something erased from a recording", "lesson", id, "stream", what.Stream, "from", what.From, "to", what.To)
+	return nil
 }
 
 func (l *Library) told(p Proof) {

@@ -77,7 +77,7 @@ func (l *Library) again(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if r, ok := l.records[id]; ok {
-		r.Stamp = time.Time{}
+		r.Stamp, r.looked = time.Time{}, time.Time{}
 		l.records[id] = r
 	}
 }

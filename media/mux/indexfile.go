@@ -18,7 +18,7 @@ import (
 )
 
 // IndexName is the file beside the segments that keeps the index. It may be removed at any time.
-const IndexName = "index.mux"
+const IndexName = "index" + journal.DerivedMark
 
 // The file: magic with a version, which rises with every change of what is laid out, the stamp of the journal, a CRC-32C of what follows, then uvarints: what of the journal is damaged, the streams and their fragments. A file of
 // another version, of another journal, or damaged, is made anew.

@@ -323,6 +323,40 @@ func (a *API) deleteRecording(w http.ResponseWriter, r request) error {
 	return writeJSON(w, http.StatusOK, p)
 }
 
+// erasure says what is to go: a stream, a stretch of one, or a stretch of everything.
+type erasure struct {
+	Stream string `json:"stream"`
+	FromMs int64  `json:"fromMs"`
+	ToMs   int64  `json:"toMs"` // both 0: all of the stream
+}
+
+func (a *API) eraseRecording(w http.ResponseWriter, r request) error {
+	var in erasure
+	if err := readJSON(w, r.Request, &in); err != nil {
+		return err
+	}
+	e, rights, err := a.recordingOf(r)
+	if err != nil {
+		return err
+	}
+	if !rights.remove {
+		return errMayNotChange
+	}
+	const longest = 24 * 3600 * 1000
+	if in.FromMs < 0 || in.ToMs < in.FromMs || in.ToMs > longest || in.FromMs == in.ToMs && in.ToMs != 0 {
+		return library.ErrNoStream
+	}
+	what := library.Erasure{Stream: in.Stream, From: time.Duration(in.FromMs) * time.Millisecond, To: time.Duration(in.ToMs) * time.Millisecond}
+	if err := a.cfg.Library.Erase(e.ID, what); err != nil {
+		return err
+	}
+	err = a.audit(r.who, auditErase, e.ID, map[string]string{"stream": in.Stream, "from": what.From.String(), "to": what.To.String()})
+	if err != nil {
+		return err
+	}
+	return done(w)
+}
+
 // Disk is what the recordings have to stay on.
 type Disk struct {
 	Total   int64 `json:"total"` // bytes, like the others

@@ -16,6 +16,7 @@ const (
 	auditPlay     = store.AuditPlay
 	auditDownload = store.AuditDownload
 	auditProtect  = store.AuditProtect
+	auditErase    = "recording.erase"
 )
 
 // recordingRights is what somebody may do with one recording.

@@ -248,6 +248,10 @@ func (s *shelf) walk(t *testing.T, path string, who func(*http.Request)) {
 		j = do("GET", "/export/"+j["job"].(string), "", 200)
 	}
 	do("GET", "/export/"+j["job"].(string)+"/file", "", 200)
+	do("POST", "/erase", `{"stream":"voice:south"}`, 204)
+	do("GET", "/media/voice:south/0", "", 404)
+	do("POST", "/erase", `{"stream":"voice:south"}`, 404)
+	do("POST", "/erase", `{}`, 404)
 	p := do("DELETE", "", "", 200)
 	if p["keys"].(float64) != 3 || p["files"].(float64) < 3 || p["bytes"].(float64) < 1000 || p["by"] == "" || p["at"] == nil {
 		t.Errorf("proof %v", p)

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -14,7 +16,47 @@ func EraseSource(dir string, keys Keys, origin, source string) error {
 	if origin == "" || source == "" {
 		return errors.New("erase source: no source named")
 	}
-	return keys.Erase(filepath.Base(dir), origin, source)
+	if err := dropDerived(dir); err != nil { // before, so that a power cut leaves none; and after, for somebody may be making one
+		return fmt.Errorf("erase source: %w", err)
+	}
+	if err := keys.Erase(filepath.Base(dir), origin, source); err != nil {
+		return err
+	}
+	if err := dropDerived(dir); err != nil {
+		return fmt.Errorf("erase source: %w", err)
+	}
+	return nil
+}
+
+// DerivedMark is in the names of files that repeat something of a journal's content (sizes and times of pictures). Whatever is erased from
+// the journal, they are overwritten and removed.
+const DerivedMark = ".mux"
+
+// dropDerived overwrites and removes what was derived from a journal.
+func dropDerived(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	dropped := false
+	for _, e := range entries {
+		if !strings.Contains(e.Name(), DerivedMark) {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		err := zeroFile(path)
+		if err == nil {
+			err = os.Remove(path)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		dropped = true
+	}
+	if dropped {
+		return syncDir(dir)
+	}
+	return nil
 }
 
 // EraseRange takes the packets that arrived in from ≤ t < to out of a journal that nobody writes: those of one source, or of all where origin
@@ -33,6 +75,9 @@ func EraseRange(dir string, keys Keys, e ErasedRange) error {
 		return fmt.Errorf("erase: %w", err)
 	}
 	r, err := open(dir, keys, true)
+	if err == nil {
+		err = dropDerived(dir)
+	}
 	if err != nil {
 		return fmt.Errorf("erase: %w", err)
 	}
@@ -43,6 +88,9 @@ func EraseRange(dir string, keys Keys, e ErasedRange) error {
 		if err := r.rewrite(p, e); err != nil {
 			return fmt.Errorf("erase from segment %d: %w", p.number, err)
 		}
+	}
+	if err := dropDerived(dir); err != nil {
+		return fmt.Errorf("erase: %w", err)
 	}
 	return nil
 }
