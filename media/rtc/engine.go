@@ -35,6 +35,9 @@ const (
 	// sctpWindow is the least that may be on its way of data channels, in bytes. pion's own is one packet after each loss, and a lesson's
 	// state would then crawl beside media that take a thousand times as much.
 	sctpWindow = 16 << 10
+	// A candidate that is only known by its checks is chosen after this time, 1 s by default: the others have long had their chance then. Over
+	// TCP the first check takes two round trips longer than over UDP, which must win.
+	foundWait = 100 * time.Millisecond
 )
 
 // Config is what an Engine needs. The engine owns UDP and TCP from New on and closes them.
@@ -234,6 +237,7 @@ func (e *Engine) connection(media *webrtc.MediaEngine, c settings) (*webrtc.Peer
 	s.SetSCTPMaxMessageSize(maxMessage)
 	s.SetICETimeouts(c.times.disconnected, c.times.failed, c.times.keepAlive)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled) // a .local candidate is passed over; the peer's checks find us
+	s.SetPrflxAcceptanceMinWait(foundWait)                 // which is how browsers without a camera are found
 	s.SetIncludeLoopbackCandidate(e.loopback())
 	s.DisableActiveTCP(true)
 	s.SetICEUDPMux(mux)
