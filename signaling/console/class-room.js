@@ -6,6 +6,7 @@ import { Info } from "./class-info.js";
 import { JoinForm } from "./class-join.js";
 import { listen } from "./class-keys.js";
 import { looking, plan, waiting } from "./class-layout.js";
+import { shown } from "./class-shown.js";
 import { Sound } from "./class-sound.js";
 import { listenForTests, mayGoOn } from "./class-test.js";
 import { choose, doneAfter, forgetful, hand, inLesson, isMaster, own } from "./class-state.js";
@@ -15,9 +16,6 @@ import { Client, address } from "./protocol.js";
 import { Publisher } from "./publish.js";
 import { Receiver } from "./receive.js";
 import { language } from "./text.js";
-
-/** @typedef {import("./class-layout.js").Tile} Tile */
-/** @typedef {import("./class-view.js").Shown} Shown */
 
 const tick = 200; // ms between two looks at what is known
 const look = 250; // ms between two looks at the figures
@@ -31,7 +29,6 @@ const fewPackets = 3; // packets between two looks that are no more than a box a
 const query = new URLSearchParams(location.search);
 const beside = ["127.0.0.1", "[::1]", "localhost"].includes(location.hostname);
 const lessonID = decodeURIComponent(location.pathname.split("/")[2] ?? "");
-const local = ["127.0.0.1", "[::1]", "localhost"].includes(location.hostname);
 
 /** Without H264 this browser shows only what other such browsers send. */
 const blind = !(RTCRtpReceiver.getCapabilities("video")?.codecs ?? []).some((c) => c.mimeType.toLowerCase() === "video/h264");
@@ -87,7 +84,7 @@ export class Wall {
 			if (this.lesson?.id !== l.id) {
 				this.enteredAt = this.client.now();
 			}
-			if (l.state === "ended" && this.lesson?.state !== "ended" && lessonID !== "" && local) {
+			if (l.state === "ended" && this.lesson?.state !== "ended" && lessonID !== "" && beside) {
 				setTimeout(() => location.replace(link("/class")), afterEnd); // the room's own screen follows its lessons again
 			}
 			this.lesson = l;
@@ -222,43 +219,11 @@ export class Wall {
 						floor: [...floor].sort((a, b) => Number(a.second) - Number(b.second)).map((h) => h.room),
 						layout: this.room?.layout || f.lesson?.layout || "lecture",
 					});
-		this.view.draw(f, this.memory, places, (t) => this.shown(t, f.status === "open"), {
+		this.view.draw(f, this.memory, places, (t) => shown(this, t, f.status === "open"), {
 			level: key === "floor.us" || key === "floor.quiet" ? this.meter.level() : 0,
 			checks: key === "soon" ? this.checks.list(f) : [],
 			scan: query.get("hand") === "scan" && (this.room?.assist?.url ?? "") !== "",
 		});
-	}
-
-	/** Where the picture of a place comes from. @param {Tile} t @param {boolean} connected @returns {Shown} */
-	shown(t, connected) {
-		if (t.kind === "own") {
-			if (this.covered) {
-				return { stream: null, key: "covered", note: "covered" };
-			}
-			if (this.byBox) {
-				return this.arrived(this.receiver.table.find((s) => s.kind === "video" && s.own && s.source === "pupils" && !s.reason));
-			}
-			const track = this.camera.track;
-			return track === null ? { stream: null, key: "plug", note: "plug" } : { stream: this.preview, key: `own ${track.id}`, note: "" };
-		}
-		const slot = this.receiver.table.find((s) => s.kind === "video" && !s.reason && (t.kind === "campus" ? s.room === t.room && s.source === "pupils" : s.source === t.kind));
-		const stream = slot ? this.receiver.stream(slot) : null;
-		if (slot === undefined || stream === null) {
-			if (!connected || this.receiver.generation === 0) {
-				return { stream: null, key: "", note: "keep" };
-			}
-			const heard = t.kind === "teacher" ? this.lesson?.sources.voice : this.lesson?.rooms.some((r) => r.room === t.room && r.state === "live");
-			return { stream: null, key: "none", note: t.kind === "board" ? "" : heard ? "voice" : "name" };
-		}
-		return { stream, key: `${this.receiver.generation} ${slot.mid} ${slot.source} ${slot.room}`, note: "" };
-	}
-
-	/** The room's own picture as the box sends it back. @param {import("./messages.js").Slot | undefined} slot @returns {Shown} */
-	arrived(slot) {
-		const stream = slot ? this.receiver.stream(slot) : null;
-		return slot === undefined || stream === null
-			? { stream: null, key: "none", note: "name" }
-			: { stream, key: `${this.receiver.generation} ${slot.mid} own`, note: "" };
 	}
 
 	/** @param {boolean} open the devices are wanted @param {boolean} send and may be sent */

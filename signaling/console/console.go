@@ -76,6 +76,11 @@ func New(o Options) (http.Handler, error) {
 		if o.DemoStates && path.Ext(name) == ".html" {
 			body = bytes.Replace(body, []byte("<html "), []byte("<html data-demo-states "), 1)
 		}
+		if path.Ext(name) == ".html" {
+			if body, err = preload(body, files); err != nil {
+				return err
+			}
+		}
 		sum := sha256.Sum256(body)
 		pages[name] = page{name, `"` + hex.EncodeToString(sum[:8]) + `"`, body}
 		return nil

@@ -54,6 +54,7 @@ func TestPages(t *testing.T) {
 		{"GET", "/class/Music_3", 404, ""},
 		{"GET", "/class/" + strings.Repeat("a", 41), 404, ""},
 		{"GET", "/class/a/b", 404, ""},
+		{"GET", "/device", 200, "text/html; charset=utf-8"},
 		{"GET", "/assist", 200, "text/html; charset=utf-8"},
 		{"GET", "/assist/x", 404, ""},
 		{"GET", "/library", 200, "text/html; charset=utf-8"},
@@ -191,6 +192,34 @@ func TestEveryFaultHasWords(t *testing.T) {
 	for _, code := range timetable.Codes {
 		if zh["home.fault."+code] == "" || zh["home.cure."+code] == "" {
 			t.Errorf("%s has no words", code)
+		}
+	}
+}
+
+// A page asks for all its scripts at once, each once and none that is not there; what it takes later it asks for later.
+func TestPreload(t *testing.T) {
+	link := regexp.MustCompile(`<link rel="modulepreload" href="/console/([a-z0-9-]+\.js)">`)
+	for target, want := range map[string][]string{
+		"/teach/x": {"teach-desk.js", "teach-view.js", "publish.js", "sdp.js", "text.js"}, "/class": {"class-room.js", "receive.js", "stats.js"}, "/assist": {"protocol.js"}, "/": {"home-plan.js"},
+	} {
+		body := get(handler(t), "GET", target).Body.String()
+		var names []string
+		for _, m := range link.FindAllStringSubmatch(body, -1) {
+			names = append(names, m[1])
+			if _, err := fs.Stat(files, m[1]); err != nil {
+				t.Errorf("%s: %v", target, err)
+			}
+		}
+		if slices.Sort(names); len(slices.Compact(slices.Clone(names))) != len(names) {
+			t.Errorf("%s asks twice: %q", target, names)
+		}
+		for _, n := range want {
+			if !slices.Contains(names, n) {
+				t.Errorf("%s does not ask for %s: %q", target, n, names)
+			}
+		}
+		if slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, "demo") || n == "messages.js" }) {
+			t.Errorf("%s asks for too much: %q", target, names)
 		}
 	}
 }

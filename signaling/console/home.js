@@ -90,6 +90,8 @@ async function enter() {
 	by("signin").hidden = me !== null;
 	by("films").hidden = me?.role === "technician"; // who looks after boxes watches nobody
 	by("films").setAttribute("href", link("/library"));
+	by("box").hidden = me?.role !== "technician" && me?.role !== "administrator";
+	by("box").setAttribute("href", link("/device"));
 	by("who").hidden = me === null;
 	by("person").textContent = me === null ? "" : `${me.user} · ${say(words, `home.role.${me.role}`)}`;
 	if (me === null) {

@@ -83,6 +83,7 @@ const states = {
 /** The box is not heard any more. @param {Desk} d @param {number} ms since when */
 function away(d, ms) {
 	const { client } = d;
+	client.socket = null; // what is still on its way is not heard
 	client.status = "connecting";
 	client.since -= ms;
 	client.heard -= ms;

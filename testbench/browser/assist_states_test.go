@@ -79,7 +79,7 @@ func TestKeyboardOnly(t *testing.T) {
 	await(t, tab, `document.activeElement.id === "user"`)
 	must(t, tab.Do(chromedp.KeyEvent("admin\t"), chromedp.KeyEvent(s.password), chromedp.KeyEvent("\r")))
 	await(t, tab, shown("#make"))
-	if got := strings.Join(reached(t, tab), " "); got != "films key out #today #rooms #people #plan warn-key make language" {
+	if got := strings.Join(reached(t, tab), " "); got != "films box key out #today #rooms #people #plan warn-key make language" {
 		t.Errorf("Tab comes to %s", got)
 	}
 	must(t, tab.Do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#make").focus()`), chromedp.KeyEvent("\r")))
