@@ -31,7 +31,8 @@ export class Desk {
 		this.words = words;
 		/** Who the box takes us for; "" before it said so, and for nobody. */
 		this.role = "";
-		this.user = "";
+		/** Whether somebody came by a code and has to choose a password first. */
+		this.due = false;
 		/** @type {Device | null} */
 		this.device = null;
 		/** When the box last answered, ms of performance.now(). */

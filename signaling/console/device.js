@@ -26,17 +26,21 @@ class Page {
 		this.install = new Install(desk, this.check, () => this.go(""), () => this.door());
 		this.pending = new Pending(desk, () => void this.look());
 		this.pastAt = -Infinity;
+		/** Whether there are boxes below this one. */
+		this.below = false;
 		this.shown = "";
 	}
 
-	/** Asks who is there. */
-	async enter() {
+	/** Asks who is there. @param {boolean} [refused] whether the box has just refused this very person */
+	async enter(refused = false) {
 		const s = await this.desk.ask("GET", "/session");
 		const role = s.ok ? String(s.data.role ?? "") : "";
-		this.desk.role = looks.includes(role) && !(role !== "classroom" && s.data?.byCode && s.data?.user) ? role : "";
-		this.desk.user = s.data?.user ?? "";
+		this.desk.due = Boolean(s.data?.byCode && s.data?.user);
+		this.desk.role = !refused && looks.includes(role) && !this.desk.due ? role : "";
+		this.below = (this.desk.role === "administrator" || this.desk.role === "technician") && (await this.desk.ask("GET", "/status")).data?.children?.length > 0;
 		by("out").hidden = this.desk.role === "" || this.desk.screen;
 		by("signin").hidden = this.desk.role !== "";
+		by("signin-no").hidden = true;
 		if (this.desk.role === "") {
 			const box = await ask("GET", "/box");
 			by("signin-fresh").hidden = !(box.ok && box.data.parent === "" && box.data.campus === "core" && !box.data.school);
@@ -72,7 +76,7 @@ class Page {
 		if (a.ok) {
 			d.device = a.data;
 		} else if (a.status === 401 || a.status === 403) {
-			await this.leave();
+			await this.leave(a.status === 403);
 			return;
 		}
 		if (a.ok && d.device?.fresh && !this.install.on && location.hash === "") {
@@ -89,7 +93,7 @@ class Page {
 			await settings(d, this.pending);
 		} else if (place === "core") {
 			await core(d);
-		} else if (d.device?.role === "core" && !d.screen) {
+		} else if (this.hosts) {
 			await glance(d);
 		}
 		if (performance.now() - this.pastAt > pastEvery && a.ok) {
@@ -99,17 +103,22 @@ class Page {
 		this.draw();
 	}
 
-	/** The sign-in ended: back to the door. */
-	async leave() {
+	/** Nobody is signed in any more, or not the right one: back to the door. @param {boolean} [refused] */
+	async leave(refused = false) {
 		this.desk.role = "";
 		this.desk.device = null;
-		await this.enter();
+		await this.enter(refused);
+	}
+
+	/** Whether this page looks after other boxes, too. */
+	get hosts() {
+		return !this.desk.screen && (this.desk.device?.role === "core" || this.below);
 	}
 
 	/** What the address names, as far as it is for this person. */
 	place() {
 		const wanted = location.hash.slice(1);
-		const allowed = ["check", "settings", ...(this.desk.device?.role === "core" && !this.desk.screen ? ["core"] : [])];
+		const allowed = ["check", "settings", ...(this.hosts ? ["core"] : [])];
 		return this.install.on ? "install" : allowed.includes(wanted) ? wanted : "now";
 	}
 
@@ -153,7 +162,7 @@ class Page {
 	links(place) {
 		const d = this.desk;
 		const n = waiting();
-		const all = ["", ...(d.device?.role === "core" && !d.screen ? ["core"] : []), "settings"];
+		const all = ["", ...(this.hosts ? ["core"] : []), "settings"];
 		change(by("places"), [all, place, n], () => all.map((p) => el("a", {
 			href: `#${p}`, "data-key": `place-${p}`, text: p === "core" && n > 0 ? d.say("place.core.waiting", { n }) : d.say(`place.${p || "now"}`),
 			...((p || "now") === place ? { "aria-current": "page" } : {}),
@@ -182,7 +191,7 @@ class Page {
 		for (const id of ["now", "install", "places"]) {
 			by(id).hidden = true;
 		}
-		by("signin").hidden = false;
+		by("signin").hidden = by("signin-no").hidden = false;
 		this.shown = "signin";
 		(by("code-row").hidden ? input("user") : input("tech-code")).focus();
 	}
@@ -222,6 +231,7 @@ function listen(page) {
 		page.shown = "";
 		await page.leave();
 	})());
+	by("signin-no").addEventListener("click", () => void page.enter());
 	addEventListener("hashchange", () => void page.look());
 	document.addEventListener("visibilitychange", () => void (document.hidden || page.look()));
 }
@@ -241,7 +251,7 @@ async function signIn(page) {
 	input("password").value = "";
 	await page.enter();
 	if (d.role === "") {
-		complain(form, d.say("signin.notyours"));
+		complain(form, d.say(d.due ? "error.password-due" : "signin.notyours"));
 	} else {
 		by("verdict").focus();
 	}
