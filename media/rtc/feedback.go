@@ -18,8 +18,8 @@ const (
 	maxRTT      = time.Second                   // above it, a repair is no use
 )
 
-// tick sends what is due of feedback: retransmission requests each time, transport feedback and reports more seldom. It runs in the
-// peer's goroutine, each nackEvery.
+// tick sends what is due of feedback: retransmission requests each time (serve sends them sooner), transport feedback and reports more seldom.
+// It runs in the peer's goroutine, each nackEvery.
 func (r *receiver) tick(now packet.Time) {
 	if !r.p.ready.Load() {
 		return
@@ -107,6 +107,7 @@ func (r *receiver) nacks(now packet.Time, out []rtcp.Packet) []rtcp.Packet {
 		rtt = firstRTT
 	}
 	rtt = min(max(rtt, leastRTT), maxRTT)
+	r.gap, r.retry = false, 0
 	var scratch [nackPerTick]uint16
 	for _, in := range r.incoming {
 		if len(in.log.missing) == 0 || in.over {
@@ -118,6 +119,11 @@ func (r *receiver) nacks(now packet.Time, out []rtcp.Packet) []rtcp.Packet {
 			continue
 		}
 		seqs := in.log.nacks(now, rtt, scratch[:0])
+		for _, g := range in.log.missing {
+			if g.next > now && (r.retry == 0 || g.next < r.retry) {
+				r.retry = g.next
+			}
+		}
 		if len(seqs) == 0 {
 			continue
 		}

@@ -14,7 +14,6 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
-	"tongke/media/codec"
 	"tongke/media/packet"
 	"tongke/media/relay"
 )
@@ -184,6 +183,8 @@ func (p *Peer) poke() {
 // run is the peer's goroutine. It ends after End.
 func (p *Peer) run() {
 	var ticks <-chan time.Time
+	retry := time.NewTimer(time.Hour)
+	defer retry.Stop()
 	if p.feedback {
 		t := time.NewTicker(nackEvery)
 		defer t.Stop()
@@ -197,8 +198,13 @@ func (p *Peer) run() {
 		case <-p.wake:
 			p.look()
 			p.recv.serve(packet.Now())
+		case <-retry.C:
+			p.recv.serve(packet.Now())
 		case <-ticks:
 			p.recv.tick(packet.Now())
+		}
+		if d, missing := p.recv.retryIn(packet.Now()); missing {
+			retry.Reset(d)
 		}
 	}
 }
@@ -326,71 +332,3 @@ func (p *Peer) Slots() []relay.SlotConfig {
 
 // Incoming are the m-lines on which we receive, in order, of an uplink. What a publisher sends is told by ReceiveOptions.OnTrack.
 func (p *Peer) Incoming() []*Incoming { return p.recv.slots() }
-
-// ReceiveOptions say what is taken from a publisher.
-type ReceiveOptions struct {
-	Name    string          // for the log
-	Video   []codec.Codec   // what video may be, best first; nil: H264, VP8
-	OnTrack func(*Incoming) // a stream or layer has begun; called from the peer's goroutine. Packets wait a little for SetSink
-	OnState func(State)
-}
-
-// Receive answers a publisher's offer. The answer holds all our candidates.
-func (e *Engine) Receive(ctx context.Context, offer string, o ReceiveOptions) (*Peer, string, error) {
-	d, err := readDescription(offer, receives, o.Video)
-	if err != nil {
-		return nil, "", err
-	}
-	p := e.newPeer(o.Name, true)
-	p.onState = o.OnState
-	p.recv.onTrack = o.OnTrack
-	p.recv.open(d)
-	p.feedback = true
-	return p.finish(ctx, d)
-}
-
-// SendOptions say what is given to a subscriber.
-type SendOptions struct {
-	Name    string
-	Video   []codec.Codec // the lesson's codec, when it has one; nil: any of ours
-	OnState func(State)
-}
-
-// Send answers a subscriber's offer. Each m-line on which it wants to receive becomes a slot.
-func (e *Engine) Send(ctx context.Context, offer string, o SendOptions) (*Peer, string, error) {
-	d, err := readDescription(offer, sends, o.Video)
-	if err != nil {
-		return nil, "", err
-	}
-	p := e.newPeer(o.Name, false)
-	p.onState = o.OnState
-	p.addSenders(d)
-	return p.finish(ctx, d)
-}
-
-// finish connects p and completes it.
-func (p *Peer) finish(ctx context.Context, d *description) (*Peer, string, error) {
-	if err := d.checkBundle(); err != nil {
-		return nil, "", err
-	}
-	if err := p.connect(d, browserTimes, netip.AddrPort{}); err != nil {
-		return nil, "", err
-	}
-	return p.complete(ctx, d)
-}
-
-// complete answers d and starts p.
-func (p *Peer) complete(ctx context.Context, d *description) (*Peer, string, error) {
-	answer, err := p.answer(ctx, d)
-	if err == nil {
-		err = p.bindSenders()
-	}
-	if err == nil {
-		err = p.start()
-	}
-	if err != nil {
-		p.abandon()
-		return nil, "", err
-	}
-	return p, answer, nil
-}

@@ -34,6 +34,8 @@ type receiver struct {
 	incoming []*Incoming // of an uplink: one a section, in order; of a publisher: as they begin
 	begun    []*Incoming // to be told to onTrack
 	asked    bool        // somebody wants a keyframe
+	gap      bool        // a packet of a picture is newly missing
+	retry    packet.Time // when one that is missing is to be asked for (again); 0: none is
 	twcc     *twcc.Recorder
 	hasTWCC  bool // something to report
 	clock    clockOffset
@@ -131,11 +133,18 @@ func (r *receiver) takeRTP(s *stream, b []byte, now packet.Time) {
 	in := s.route.in
 	var buf *packet.Buffer
 	var bframes bool
+	gap := false
 	if in != nil {
+		missing := len(in.log.missing)
 		buf = in.take(&r.pkt, s.route.rtx, now)
 		bframes = r.local && r.bframes >= maxBFrames
+		gap = in.Kind == track.Video && len(in.log.missing) > missing
+		r.gap = r.gap || gap
 	}
 	r.mu.Unlock()
+	if gap {
+		r.p.poke()
+	}
 
 	if bframes {
 		r.p.End(ErrBFrames)
@@ -260,6 +269,9 @@ func (r *receiver) serve(now packet.Time) {
 	if r.asked {
 		out = r.requests(now, out)
 	}
+	if r.p.ready.Load() && (r.gap || r.retry != 0 && now >= r.retry) {
+		out = r.nacks(now, out)
+	}
 	r.mu.Unlock()
 
 	for _, in := range begun {
@@ -268,6 +280,13 @@ func (r *receiver) serve(now packet.Time) {
 		}
 	}
 	r.write(out)
+}
+
+// retryIn is how long it is until something is to be asked for; false when nothing is.
+func (r *receiver) retryIn(now packet.Time) (time.Duration, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(r.retry.Sub(now), time.Millisecond), r.retry != 0
 }
 
 // close ends every stream.

@@ -290,6 +290,37 @@ func TestReceiverFeedback(t *testing.T) {
 	}
 }
 
+// A gap in a picture is asked for when it is seen, and again when its answer should have come; one in the sound is not.
+func TestReceiverAsksAtOnce(t *testing.T) {
+	d := &description{sections: []*section{audioSection("0"), videoSection("1", 11, 12)}}
+	b := newBench(t, d, false)
+	r := b.p.recv
+	b.write(rtp.Header{SSRC: 11, PayloadType: 102, SequenceNumber: 1}, frame(false, 1))
+	if _, missing := r.retryIn(0); missing || r.gap {
+		t.Fatal("asks for what is not missing")
+	}
+	b.write(rtp.Header{SSRC: 11, PayloadType: 102, SequenceNumber: 3}, frame(false, 1))
+	if !r.gap {
+		t.Fatal("nobody is woken by a gap")
+	}
+	select {
+	case <-b.p.wake:
+	default:
+		t.Error("nobody is woken by a gap")
+	}
+	now := packet.Now()
+	if out := r.nacks(now, nil); len(out) != 1 {
+		t.Fatalf("asks %v", out)
+	}
+	if in, missing := r.retryIn(now); !missing || in != firstRTT+firstRTT/4 {
+		t.Errorf("asks again after %s, %v", in, missing)
+	}
+	b.write(rtp.Header{SSRC: 11, PayloadType: 102, SequenceNumber: 2}, frame(false, 1))
+	if out := r.nacks(now.Add(time.Second), nil); len(out) != 0 || r.gap || r.retry != 0 {
+		t.Errorf("asks %v for what has come", out)
+	}
+}
+
 func TestReceiverBoundsStreams(t *testing.T) {
 	b := newBench(t, &description{sections: []*section{videoSection("v", 20, 21)}}, true)
 	for i := range uint32(maxStreams + 1) {
