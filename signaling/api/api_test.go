@@ -222,6 +222,7 @@ var permissions = map[string]string{
 	"GET /api/v1/recordings/{recording}":                       "teacher assistant classroom inspector administrator operator",
 	"PATCH /api/v1/recordings/{recording}":                     "teacher assistant classroom inspector administrator operator",
 	"DELETE /api/v1/recordings/{recording}":                    "teacher assistant classroom inspector administrator operator",
+	"POST /api/v1/recordings/{recording}/erase":                "teacher assistant classroom inspector administrator operator",
 	"GET /api/v1/recordings/{recording}/media/{stream}/{part}": "teacher assistant classroom inspector administrator operator",
 	"POST /api/v1/recordings/{recording}/export":               "teacher assistant classroom inspector administrator operator",
 	"GET /api/v1/recordings/{recording}/export/{job}":          "teacher assistant classroom inspector administrator operator",

@@ -90,6 +90,7 @@ func (a *API) routes() []route {
 		{"GET", "/api/v1/recordings/{recording}", players, "One recording with what a player needs; with ?newest the newest of a lesson's id.", 200, nil, RecordingDetail{}, a.recordingDetail, false},
 		{"PATCH", "/api/v1/recordings/{recording}", players, "Have a recording stay, or go like the others.", 200, protection{}, Recording{}, a.protectRecording, false},
 		{"DELETE", "/api/v1/recordings/{recording}", players, "Delete a recording from this box; the answer says what was erased.", 200, nil, library.Proof{}, a.deleteRecording, false},
+		{"POST", "/api/v1/recordings/{recording}/erase", players, "Erase a stream, or a stretch, from a recording for good.", 204, erasure{}, nil, a.eraseRecording, false},
 		{"GET", "/api/v1/recordings/{recording}/media/{stream}/{part}", players, "A stream's beginning (init) or one fragment, by number.", 200, nil, nil, a.recordingMedia, false},
 		{"POST", "/api/v1/recordings/{recording}/export", players, "Begin to make a file.", 202, newExport{}, export{}, a.startExport, false},
 		{"GET", "/api/v1/recordings/{recording}/export/{job}", players, "How far the file is.", 200, nil, export{}, a.exportState, false},
