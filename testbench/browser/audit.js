@@ -33,6 +33,9 @@ window.audit = ({ target = 48, contrast = 4.5, apart = 8 } = {}) => {
 		if (r.width < target || r.height < target) {
 			faults.push(`${name(e)} is ${Math.round(r.width)} × ${Math.round(r.height)}`);
 		}
+		if (e.closest("[aria-hidden=true]") && e.tabIndex >= 0) {
+			faults.push(`${name(e)} takes the focus and is hidden from screen readers`);
+		}
 		const label = e.getAttribute("aria-label") || e.labels?.[0]?.textContent || e.textContent || e.getAttribute("aria-labelledby");
 		if (!label?.trim()) {
 			faults.push(`${name(e)} has no name`);

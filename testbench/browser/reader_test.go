@@ -1,26 +1,19 @@
 package browser_test
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"net/http/httptest"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"tongke/signaling/console"
 	"tongke/testbench/browser"
 )
-
-// controls are the roles that somebody can do something with.
-var controls = []string{"button", "link", "textbox", "searchbox", "combobox", "checkbox", "radio", "slider", "spinbutton", "menuitem", "menuitemcheckbox", "menuitemradio", "switch", "tab"}
 
 var (
 	han = regexp.MustCompile(`\p{Han}`)
@@ -30,32 +23,15 @@ var (
 	foreign = regexp.MustCompile(`^(Show date picker|Month|Day|Year|Choose File)\b`)
 )
 
-// control is one of them, as a screen reader tells it.
-type control struct{ role, name string }
-
-// told are the controls in the tree that Chromium gives a screen reader.
-func told(t *testing.T, tab *browser.Tab) (all []control) {
+// told are the controls of a page.
+func told(t *testing.T, tab *browser.Tab) []browser.Control {
 	t.Helper()
-	var tree accessibility.GetFullAXTreeResult
-	must(t, tab.Do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) (err error) {
-		tree, err = chromedp.Call(ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
-		return err
-	})))
-	text := func(v *accessibility.Value) (s string) {
-		if v != nil {
-			_ = json.Unmarshal([]byte(v.Value), &s) // a number is no name
-		}
-		return s
-	}
-	for _, n := range tree.Nodes {
-		if role := text(n.Role); !n.Ignored && slices.Contains(controls, role) {
-			all = append(all, control{role, text(n.Name)})
-		}
-	}
+	all, err := browser.Controls(tab)
+	must(t, err)
 	return all
 }
 
-// read waits for that many controls, and looks whether each has a name in the page's language and none is hidden from those who listen.
+// read waits for that many controls, and looks whether each has a name in the page's language.
 func read(t *testing.T, tab *browser.Tab, what, lang string, least int) {
 	t.Helper()
 	all := told(t, tab)
@@ -67,15 +43,12 @@ func read(t *testing.T, tab *browser.Tab, what, lang string, least int) {
 	}
 	for _, c := range all {
 		switch {
-		case strings.TrimSpace(c.name) == "":
-			t.Errorf("%s in %s: a %s without a name", what, lang, c.role)
-		case either.MatchString(c.name) || foreign.MatchString(c.name):
-		case han.MatchString(c.name) != (lang == "zh"):
-			t.Errorf("%s in %s: a %s is called %q", what, lang, c.role, c.name)
+		case strings.TrimSpace(c.Name) == "":
+			t.Errorf("%s in %s: a %s without a name", what, lang, c.Role)
+		case either.MatchString(c.Name) || foreign.MatchString(c.Name):
+		case han.MatchString(c.Name) != (lang == "zh"):
+			t.Errorf("%s in %s: a %s is called %q", what, lang, c.Role, c.Name)
 		}
-	}
-	for _, f := range eval[[]string](t, tab, `[...document.querySelectorAll("[aria-hidden=true], [hidden]")].flatMap((h) => [...h.querySelectorAll("a[href], button, input, select, textarea, [tabindex]")].filter((e) => e.checkVisibility()).map((e) => e.id || e.className))`) {
-		t.Errorf("%s in %s: %s is hidden from screen readers and takes the focus", what, lang, f)
 	}
 }
 

@@ -32,6 +32,13 @@ func looks(t *testing.T, tab *browser.Tab, name string) {
 		}
 		must(t, browser.Shoot(tab, name+"-"+size.String()))
 	}
+	controls, err := browser.Controls(tab)
+	must(t, err)
+	for _, c := range controls {
+		if c.Name == "" {
+			t.Errorf("%s: a %s without a name", name, c.Role)
+		}
+	}
 	must(t, browser.Resize(tab, browser.Sizes[0]))
 	if list := eval[[]string](t, tab, `window.complaints ?? []`); len(list) > 0 {
 		t.Errorf("%s: %q", name, list)
