@@ -98,7 +98,7 @@ export class FullCheck {
 		change(place, [c?.state, list, this.refused, sign], () => [
 			el("h2", { id: `${place.id}-head`, tabindex: "-1", text: d.say("check") }),
 			el("p", { class: "error", role: "alert", hidden: this.refused === "", text: this.refused }),
-			...(c?.state === "waiting-for-end" ? [el("p", { class: "warn", text: d.say("inLesson") })] : []),
+			...(c?.state === "waiting-for-end" && d.device?.inLesson !== true ? [el("p", { class: "warn", text: d.say("inLesson") })] : []),
 			...(asking?.ask ? [this.question(asking.ask)] : []),
 			el("ol", { class: "lines" }, ...list.map((i) => this.line(i))),
 			...(c?.state === "done" || !this.busy ? after : []),

@@ -98,7 +98,7 @@ export class Desk {
 	span(seconds) {
 		const s = Math.max(0, Math.round(seconds));
 		return s < 60 ? this.say("span.seconds", { n: s }) : s < 5400 ? this.say("span.minutes", { n: Math.round(s / 60) })
-			: s < 129600 ? this.say("span.hours", { n: Math.round(s / 3600) }) : this.say("span.days", { n: Math.round(s / 86400) });
+			: s < 129600 ? this.say("span.hours", { n: Math.floor(s / 3600) }) : this.say("span.days", { n: Math.round(s / 86400) });
 	}
 }
 

@@ -10,7 +10,7 @@ import { by, clock, el } from "./home-dom.js";
 /** @typedef {{start: string, stepSeconds: number, series: Record<Kind, Series>}} History */
 
 const zone = 8 * 3600 * 1000; // Asia/Shanghai
-const quarter = 6 * 3600 * 1000;
+const minutes = (/** @type {number} */ n) => n * 60000;
 
 /** @type {History | null} */
 let history = null;
@@ -19,9 +19,19 @@ let history = null;
 export async function past(desk) {
 	const a = await desk.ask("GET", "/device/history?hours=24");
 	if (a.ok && a.data?.series) {
-		history = a.data;
+		history = known(a.data);
 		figures(desk);
 	}
+}
+
+/** What came before the box knew anything is no gap; an hour is shown at least. @param {History} h @returns {History} */
+function known(h) {
+	const all = Object.values(h.series);
+	const length = Math.max(...all.map((s) => s.length));
+	const first = Math.min(length, ...all.map((s) => s.findIndex((v) => v !== null)).filter((i) => i >= 0));
+	const from = Math.max(0, Math.min(first, length - Math.round(3600 / h.stepSeconds)));
+	const series = /** @type {Record<Kind, Series>} */ (Object.fromEntries(Object.entries(h.series).map(([k, s]) => [k, s.slice(from)])));
+	return { ...h, start: new Date(Date.parse(h.start) + from * h.stepSeconds * 1000).toISOString(), series };
 }
 
 /** One or two places, as small figures need. @param {number} v */
@@ -112,19 +122,22 @@ function day(desk, wanted) {
 		return plot({
 			name: desk.say(name), now: desk.say("plot.range", { least: told(s?.least), most: told(s?.most) }), series, least, most: top, top: told(top), ticks,
 			...(net ? { up: h.series.up } : {}),
-			alternative: [desk.say("plot.alternative", { name: desk.say(name), least: told(s?.least), most: told(s?.most), mean: told(s?.mean), now: last === null || last === undefined ? desk.say("unknown") : told(last) }), away, missing(desk, series, step)].filter(Boolean).join(desk.say("plot.and")),
+			alternative: [desk.say("plot.alternative", { name: desk.say(name), span: desk.span((length * step) / 1000), least: told(s?.least), most: told(s?.most), mean: told(s?.mean), now: last === null || last === undefined ? desk.say("unknown") : told(last) }), away, missing(desk, series, step)].filter(Boolean).join(desk.say("plot.and")),
 		});
 	});
 	if (net) {
-		out.push(el("p", { class: "legend" }, swatch("away", lost(desk, h) || desk.say("plot.steady")), swatch("unknown", missing(desk, h.series.up, step) || desk.say("plot.whole"))));
+		const away = lost(desk, h);
+		const gaps = missing(desk, h.series.up, step);
+		out.push(el("p", { class: "legend" }, away === "" ? el("span", { class: "second", text: desk.say("plot.steady") }) : swatch("away", away), ...(gaps === "" ? [] : [swatch("unknown", gaps)])));
 	}
 	return out;
 }
 
-/** Every sixth hour on the clock. @param {number} start @param {number} length */
+/** Some round times on the clock: every sixth hour of a day. @param {number} start @param {number} length */
 function marks(start, length) {
 	const out = [];
-	for (let at = Math.ceil((start + zone) / quarter) * quarter - zone; at <= start + length; at += quarter) {
+	const every = [minutes(15), minutes(60), minutes(120), minutes(360)].find((e) => length / e <= 4.5) ?? minutes(360);
+	for (let at = Math.ceil((start + zone) / every) * every - zone; at <= start + length; at += every) {
 		out.push(at);
 	}
 	return out;
@@ -146,7 +159,7 @@ function missing(desk, series, step) {
 /** The same by the hour, in figures. @param {Desk} desk @returns {Node[]} */
 function hours(desk) {
 	const h = history;
-	if (h === null) {
+	if (h === null || !Object.values(h.series).some((s) => s.some((v) => v !== null))) {
 		return [];
 	}
 	const start = Date.parse(h.start);
