@@ -77,6 +77,7 @@ func wantedPorts(cfg Config) []uint16 {
 const (
 	beatEvery  = time.Minute
 	reachAfter = 30 * time.Second // of silence the network is asked why
+	speedHolds = time.Hour        // what a line carried says little of later
 )
 
 // deviceWatch looks after the machine under the daemon: it keeps its history and judges it once a minute. Its findings are in the status
@@ -103,6 +104,7 @@ type deviceWatch struct {
 	seen    doctor.Facts  // what a person or the page on the screen found out
 	looked  bool          // devices is known
 	devices string        // that a self-test says something of
+	learned time.Time     // when that was last added to
 	silent  time.Time     // since when the parent is; zero while it is not
 	uplink  uplinkFigures // of the last ten seconds
 }
@@ -186,6 +188,7 @@ func (w *deviceWatch) Learn(what func(*doctor.Facts)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	what(&w.seen)
+	w.learned = time.Now()
 }
 
 // Tested is what of that a self-test can find.
@@ -224,7 +227,7 @@ func (w *deviceWatch) input(m probe.Machine, facts doctor.Facts) doctor.Input {
 	defer w.mu.Unlock()
 	in.Facts.Picture, in.Facts.MicrophoneHeard = w.seen.Picture, w.seen.MicrophoneHeard
 	in.Facts.SpeakerHeard, in.Facts.ScreenSeen = w.seen.SpeakerHeard, w.seen.ScreenSeen
-	if in.Facts.UplinkKbps == 0 {
+	if in.Facts.UplinkKbps == 0 && time.Since(w.learned) < speedHolds {
 		in.Facts.UplinkKbps = w.seen.UplinkKbps
 	}
 	return in

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math"
 	"net/http"
 	"strings"
@@ -115,18 +116,27 @@ func (k *deviceDesk) Installing() (bool, error) {
 // Join binds the box to a parent; one that is there already stays.
 func (k *deviceDesk) Join(ctx context.Context, address, code, name string) (string, error) {
 	d := k.d
-	if name != "" {
-		if !join.ValidName(name) {
-			return "", join.ErrPlace
-		}
-		if err := join.MayJoin(d.store, false); err != nil {
-			return "", err
-		}
-		if err := d.store.UpdateMeta(func(m *store.Meta) { m.BoxName = name }); err != nil {
-			return "", err
-		}
+	if name == "" {
+		return d.join(ctx, address, code, false)
 	}
-	return d.join(ctx, address, code, false)
+	if !join.ValidName(name) {
+		return "", join.ErrPlace
+	}
+	if err := join.MayJoin(d.store, false); err != nil {
+		return "", err
+	}
+	before, err := d.store.Meta()
+	if err != nil {
+		return "", err
+	}
+	if err := d.store.UpdateMeta(func(m *store.Meta) { m.BoxName = name }); err != nil {
+		return "", err
+	}
+	called, err := d.join(ctx, address, code, false)
+	if err != nil { // by its old name it goes on
+		err = errors.Join(err, d.store.UpdateMeta(func(m *store.Meta) { m.BoxName = before.BoxName }))
+	}
+	return called, err
 }
 
 // Check is how far the full check is.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -90,6 +91,9 @@ func (t *checkRun) step(i int, part string) {
 				k.Told = check.Told
 			}
 		}
+		if kbps := t.facts.UplinkKbps; part == "parent" && kbps > 0 {
+			k.Told = fmt.Sprintf("%.1f Mb/s", float64(kbps)/1000)
+		}
 		for _, f := range r.Findings { // worst first
 			if f.Part == part {
 				text, hint := api.Words(f.Text), api.Words(f.Hint)
@@ -108,9 +112,8 @@ func (t *checkRun) network() {
 	kept := t.facts
 	t.facts = t.c.facts(t.ctx, true)
 	t.facts.Picture, t.facts.MicrophoneHeard, t.facts.SpeakerHeard, t.facts.ScreenSeen = kept.Picture, kept.MicrophoneHeard, kept.SpeakerHeard, kept.ScreenSeen
-	if kbps := t.facts.UplinkKbps; kbps > 0 {
-		t.learn(func(f *doctor.Facts) { f.UplinkKbps = kbps })
-	}
+	kbps := t.facts.UplinkKbps
+	t.learn(func(f *doctor.Facts) { f.UplinkKbps = kbps })
 }
 
 // test asks the page on the screen; nothing more once it is known that there is none.
@@ -176,6 +179,9 @@ func (t *checkRun) camera() *trouble {
 	case protocol.DeviceCovered:
 		return coveredPicture
 	default:
+		if t.facts.NetCameras > 0 { // the room has those of the network, and the page none
+			return nil
+		}
 		return noPicture
 	}
 	return nil
@@ -235,6 +241,12 @@ func (d *daemon) newFullCheck() *fullCheck {
 func (d *daemon) checkFacts(ctx context.Context, now bool) doctor.Facts {
 	f := d.deviceFacts()
 	if f.Parent != doctor.No {
+		if dial, ok := d.dialParent(); ok && now {
+			var err error
+			if f.UplinkKbps, err = measureUplink(ctx, dial); err != nil {
+				d.log.Info("line to the parent not measured", "err", err)
+			}
+		}
 		return f
 	}
 	if !now {

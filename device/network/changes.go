@@ -202,6 +202,9 @@ func (c *Changes) apply(ctx context.Context, w change) time.Duration {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.phase == undoing { // a person took it back meanwhile
+		return 0
+	}
 	if err == nil {
 		c.cfg.Log.Info("network changed for now", "interface", w.Settings.Name, "parent", w.Parent)
 		c.phase = tried
@@ -259,7 +262,7 @@ func (c *Changes) undo(ctx context.Context, w change, why *Fault) time.Duration 
 		c.cfg.Log.Warn("network change not taken back yet", "interface", w.Settings.Name, "err", err)
 		return undoAgain
 	}
-	c.cfg.Log.Info("network change taken back", "interface", w.Settings.Name, "parent", w.Parent, "code", why.Code)
+	c.cfg.Log.Info("network change taken back", "interface", w.Settings.Name, "parent", w.Parent, "why", why)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forgetLocked()
@@ -406,7 +409,9 @@ func (c *Changes) TakeBack(token string) error {
 	if c.waits == nil || token != "" && subtle.ConstantTimeCompare([]byte(token), []byte(c.token)) != 1 {
 		return ErrToken
 	}
-	c.until = time.Now() // one that is just being made is made first
+	if c.phase != undoing {
+		c.phase, c.why = undoing, nil
+	}
 	c.wakeUp()
 	return nil
 }

@@ -574,7 +574,7 @@ func TestParentAddress(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if got := strings.Join(d.parent, " "); got != "https://10.0.0.1:8443 https://core:8443" || d.waits(t) {
+		if got := strings.Join(d.parent, " "); got != "https://10.0.0.1:8443 https://core:8443" || d.waits(t) || d.Read(ctx).Undone != nil {
 			t.Errorf("taken back to %s", got)
 		}
 		if token, err = d.ChangeParent("https://[fd00::1]:443/"); err != nil {

@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tongke/media/library"
@@ -65,11 +66,11 @@ type Config struct {
 	// Device is the machine under the box. Nil: nobody looks after it.
 	Device Device
 
-	// Cameras are the network cameras. Nil: this box takes none.
-	Cameras Cameras
-
 	// Backup writes everything that makes this box itself. Nil: not now.
 	Backup func(io.Writer) error
+
+	// Cameras are the network cameras. Nil: this box takes none.
+	Cameras Cameras
 
 	// Mounts are other parts' handlers by http.ServeMux pattern, as "/whip/". They ask Auth themselves.
 	Mounts map[string]http.Handler
@@ -81,6 +82,8 @@ type API struct {
 	started time.Time
 	mux     *http.ServeMux
 	played  played
+
+	measuring sync.Mutex // held while one box below measures its line
 }
 
 // New builds the handlers.

@@ -153,7 +153,7 @@ const mostHours = 192
 func (a *API) deviceRoutes() []route {
 	hands := these(auth.Administrator, auth.Operator, auth.Technician)
 	looks := hands | these(auth.Classroom)
-	return []route{
+	return append(a.speedRoutes(), []route{
 		{"GET", "/api/v1/device", looks, "How this box is: the doctor's report, the uplink, the disk.", 200, nil, DeviceState{}, a.screenLooks(a.device), false},
 		{"GET", "/api/v1/device/history", looks, "The plots, one value a minute; ?hours=1 to 192, 24 if not said.", 200, nil, DeviceHistory{}, a.screenLooks(a.deviceHistory), false},
 		{"POST", "/api/v1/device/look", looks, "Read and judge the machine now instead of at the next minute.", 204, nil, nil, a.screenLooks(a.lookAtDevice), false},
@@ -169,7 +169,7 @@ func (a *API) deviceRoutes() []route {
 		{"PUT", "/api/v1/device/room", looks, "Say which room this box stands in, or whose place it takes.", 200, RoomChange{}, DeviceRoom{}, a.screenInstalls(a.setRoom), false},
 		{"POST", "/api/v1/device/factory-reset", hands, "Erase everything of this box; the room's name is typed. Not in a lesson.", 202, typedName{}, nil, a.factoryReset, false},
 		{"POST", "/api/v1/device/poweroff", hands, "Switch the box off; the room's name is typed. Not in a lesson.", 202, typedName{}, nil, a.powerOff, false},
-	}
+	}...)
 }
 
 // screen reports whether a request comes from the page on the screen beside this box, without a lesson's token. It is an error for every

@@ -26,8 +26,9 @@ func ErrInLesson(until time.Time) *DeviceError {
 }
 
 var (
-	errNoDevice = errors.New("nobody looks after the machine under this box")
-	errHours    = errors.New("hours is a number from 1 to 192")
+	errNoDevice  = errors.New("nobody looks after the machine under this box")
+	errMeasuring = errors.New("another box is measuring its line")
+	errHours     = errors.New("hours is a number from 1 to 192")
 )
 
 // DeviceNetwork is what this machine is connected by.

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +14,8 @@ import (
 
 	"tongke/signaling/auth"
 	"tongke/signaling/join"
+	"tongke/signaling/join/jointest"
+	"tongke/signaling/store"
 )
 
 // machine is a Device that remembers what was asked of it.
@@ -248,5 +252,40 @@ func TestDeviceShapes(t *testing.T) {
 		if description.Paths[path][strings.ToLower(a.method)] == nil {
 			t.Errorf("%s %s is not described", a.method, path)
 		}
+	}
+}
+
+// TestSpeed: a box below is told how fast its bytes came; nobody else may send any.
+func TestSpeed(t *testing.T) {
+	b := newBox(t)
+	child := jointest.New(t)
+	if err := b.store.Update(func(tx *store.Tx) error {
+		return store.Children.Put(tx, child.ID, store.Child{ID: child.ID, Name: "tk-1", CampusID: "north", Pin: child.Pin(child.Certificate)})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	shows := func(x *x509.Certificate) func(*http.Request) {
+		return func(r *http.Request) { r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{x}} }
+	}
+	w := b.ask(b.Public(), "POST", SpeedPath, strings.Repeat("x", 100_000), shows(child.Certificate))
+	var s Speed
+	if json.Unmarshal(w.Body.Bytes(), &s) != nil || w.Code != 200 || s.Bytes != 99_999 || s.Microseconds < 1 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	w = b.ask(b.Public(), "POST", SpeedPath, strings.Repeat("x", MostSpeedBytes+100_000), shows(child.Certificate))
+	if json.Unmarshal(w.Body.Bytes(), &s) != nil || s.Bytes != MostSpeedBytes {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w = b.ask(b.Public(), "POST", SpeedPath, "", shows(child.Certificate)); w.Code != 400 {
+		t.Errorf("no bytes: %d %s", w.Code, w.Body)
+	}
+	for name, as := range map[string]func(*http.Request){"nobody": func(*http.Request) {}, "a stranger's box": shows(jointest.New(t).Certificate), "an administrator": b.signedIn} {
+		if w := b.ask(b.Public(), "POST", SpeedPath, "x", as); w.Code < 400 || w.Code >= 500 {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+	b.measuring.Lock()
+	if w = b.ask(b.Public(), "POST", SpeedPath, "x", shows(child.Certificate)); w.Code != 503 || code(w) != "busy" {
+		t.Errorf("beside another: %d %s", w.Code, w.Body)
 	}
 }

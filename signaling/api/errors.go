@@ -62,6 +62,7 @@ var codes = []struct {
 	{errDue, http.StatusForbidden, "password-due"},
 
 	{errNoDevice, http.StatusServiceUnavailable, "device-not-available"},
+	{errMeasuring, http.StatusServiceUnavailable, "busy"},
 	{errHours, http.StatusBadRequest, "hours-invalid"},
 
 	{auth.ErrPerson, http.StatusBadRequest, "person-invalid"},
