@@ -321,7 +321,11 @@ func subcommands(f *ast.File) []string {
 				}
 				tag, _ := strconv.Unquote(field.Tag.Value)
 				if _, ok := reflect.StructTag(tag).Lookup("cmd"); ok {
-					names = append(names, strings.ToLower(field.Names[0].Name))
+					name := reflect.StructTag(tag).Get("name")
+					if name == "" {
+						name = strings.ToLower(field.Names[0].Name)
+					}
+					names = append(names, name)
 				}
 			}
 		}

@@ -132,7 +132,7 @@ func (d *daemon) noteChildren(ctx context.Context) error {
 	for {
 		select {
 		case id := <-d.seen:
-			if err := d.store.ChildSeen(id, time.Now().UTC()); err != nil {
+			if err := d.store.ChildSeen(id, time.Now().UTC()); err != nil && !errors.Is(err, store.ErrNotFound) { // withdrawn
 				d.log.Warn("child not noted", "box", id, "err", err)
 			}
 		case <-ctx.Done():

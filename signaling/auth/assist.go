@@ -23,7 +23,7 @@ const (
 type WrongCode struct{ Left int }
 
 func (e *WrongCode) Error() string {
-	return fmt.Sprintf("the code is wrong or its lesson is over; %d tries left", e.Left)
+	return fmt.Sprintf("the code is wrong or over; %d tries left", e.Left)
 }
 
 // ErrPhones means that three phones of the room are in the lesson.

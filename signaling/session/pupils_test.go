@@ -49,6 +49,7 @@ func TestEveryWayToPupils(t *testing.T) {
 		{name: "another teacher who signed in", base: l.core.public, header: l.core.person("王五", auth.Teacher), hello: watching, hail: protocol.Forbidden},
 		{name: "an administrator at the teacher's page", base: l.core.public, header: l.core.person("管理员", auth.Administrator), hello: teach("l"), down: protocol.Forbidden},
 		{name: "a technician at the teacher's page", base: l.core.public, header: l.core.person("技术员", auth.Technician), hello: teach("l"), hail: protocol.Forbidden},
+		{name: "a technician at a classroom's page", base: l.core.public, header: l.core.person("装机员", auth.Technician), hello: class("l"), hail: protocol.Forbidden},
 		{name: "the first page of all", base: l.core.public, header: l.core.person("赵六", auth.Teacher), hello: protocol.Hello{Page: "home"}, down: protocol.WrongState},
 		{name: "an assistant's phone", base: l.core.public, header: token(auth.Assistant, "north"), hello: protocol.Hello{Page: "assist", Lesson: "l"}, down: protocol.Forbidden},
 		{name: "an assistant's phone as a classroom", base: l.core.public, header: token(auth.Assistant, "north"), hello: class("l"), hail: protocol.Forbidden},
