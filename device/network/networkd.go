@@ -344,7 +344,8 @@ func (h Helper) do(ctx context.Context, r Request) error {
 	tried, kept := h.paths(r.Name)
 	switch r.Do {
 	case askTry:
-		if err := os.MkdirAll(h.Runs, 0o755); err != nil { // #nosec G301 -- networkd reads it under its own user
+		err := os.MkdirAll(h.Runs, 0o755) // #nosec G301 -- networkd reads it under its own user
+		if err != nil {
 			return err
 		}
 		if err := write(tried, Render(r.Settings), 0o644); err != nil {
