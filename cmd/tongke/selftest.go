@@ -240,7 +240,8 @@ func (t *selfTests) look(ctx context.Context, now time.Time) {
 	_, err := t.d.selfTest(ctx, []string{protocol.DoChirp, protocol.DoPicture})
 	switch {
 	case err == nil, errors.Is(err, session.ErrNoAnswer), errors.Is(err, session.ErrFailed):
-		t.d.log.Info("the room was tried", "why", why, "found", fmt.Sprintf("%+v", t.Kept().Facts), "err", err)
+		f := t.Kept().Facts
+		t.d.log.Info("the room was tried", "why", why, "picture", f.Picture, "microphone", f.MicrophoneHeard, "speaker", f.SpeakerHeard)
 		t.change(func(k *testKept) {
 			if !sameDay(k.Day, now) {
 				k.Times = 0
