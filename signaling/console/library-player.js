@@ -342,7 +342,7 @@ export class Player {
 				this.lead(p, t, p.media === voice);
 			} else if (this.empty(p, t) || (p.picture && !p.feed.covers(t))) {
 				p.media.pause(); // its last picture stays
-			} else if (!p.feed.failed && this.starved(p, t)) {
+			} else if (!p.feed.failed && p.feed.dry(t)) {
 				this.base = t;
 				this.stop();
 				this.waiting = performance.now();
@@ -353,17 +353,6 @@ export class Player {
 			this.base = t;
 			this.stop();
 		}
-	}
-
-	/** Whether a part has run dry: not merely near the end of what it has. @param {Part} p @param {number} t */
-	starved(p, t) {
-		const b = p.feed.buffer?.buffered;
-		for (let i = 0; b && i < b.length; i++) {
-			if (t >= b.start(i) - 0.08 && t < b.end(i) - 0.06) {
-				return false;
-			}
-		}
-		return true;
 	}
 
 	/** @param {Part} p @param {number} t @param {boolean} clock it is the clock itself */

@@ -107,6 +107,17 @@ export class Feed {
 		return holds(this.stream, t) >= 0;
 	}
 
+	/** Whether a time has run dry: not merely near the end of what is there. @param {number} t */
+	dry(t) {
+		const b = this.buffer?.buffered;
+		for (let i = 0; b && i < b.length; i++) {
+			if (t >= b.start(i) - 0.08 && t < b.end(i) - 0.06) {
+				return false;
+			}
+		}
+		return true;
+	}
+
 	/** Whether a time can be shown now, with a little after it. @param {number} t */
 	ready(t) {
 		const b = this.buffer?.buffered;
