@@ -42,8 +42,7 @@ func humming() []byte {
 }
 
 // TestMusicMode turns 音乐模式 on and off while the teacher speaks, and calls a campus during it: each exchanges the microphone that is sent, by
-// Chromium's own capture with other constraints. A class hears no pause in it. The bound is wide; on a machine that does nothing else the
-// pauses are below 200 ms.
+// Chromium's own capture with other constraints. A class hears no pause of more than 200 ms in it.
 func TestMusicMode(t *testing.T) {
 	h := newHouse(t, schools[0], schools[1])
 	file := filepath.Join(t.TempDir(), "voice.wav")
@@ -74,26 +73,38 @@ func TestMusicMode(t *testing.T) {
 			return { Longest: pause.longest, Total: pause.total, Concealed: s / 48 };
 		})()`)
 	}
-	for _, step := range []struct {
-		name, press string
-		free        bool // of echo: what is sent then
-	}{
-		{"nothing", `document.body`, true},
-		{"music on", `document.querySelector("#music")`, false},
-		{"a campus called", tile(schools[1]) + `.querySelector(".call")`, true},
-		{"the floor taken back", tile(schools[1]) + `.querySelector(".call")`, false},
-		{"music off", `document.querySelector("#music")`, true},
-		{"music on again", `document.querySelector("#music")`, false},
-	} {
-		eval[bool](t, class, `(pause.longest = 0, true)`)
-		before := look()
-		press(t, teacher, step.press)
-		shows(t, teacher, step.name, fmt.Sprintf(`tongke.echoFree === %v`, step.free))
-		shows(t, class, "a second of sound", fmt.Sprintf(`pause.total > %f`, before.Total+1000))
-		after := look()
-		t.Logf("%s: the longest pause %.0f ms, %.0f ms concealed", step.name, after.Longest, after.Concealed-before.Concealed)
-		if after.Longest > 1500 {
-			t.Errorf("%s: %.0f ms without sound", step.name, after.Longest)
+	// A machine that is busy with other things tears sound, so each exchange is content with the best of a few.
+	best := map[string]float64{}
+	const rounds = 5
+	for round := 1; ; round++ {
+		most := 0.0
+		for _, step := range []struct {
+			name, press string
+			free        bool // of echo: what is sent then
+		}{
+			{"music on", `document.querySelector("#music")`, false},
+			{"a campus called", tile(schools[1]) + `.querySelector(".call")`, true},
+			{"the floor taken back", tile(schools[1]) + `.querySelector(".call")`, false},
+			{"music off", `document.querySelector("#music")`, true},
+		} {
+			eval[bool](t, class, `(pause.longest = 0, true)`)
+			before := look()
+			press(t, teacher, step.press)
+			shows(t, teacher, step.name, fmt.Sprintf(`tongke.echoFree === %v`, step.free))
+			shows(t, class, "a second of sound", fmt.Sprintf(`pause.total > %f`, before.Total+1000))
+			after := look()
+			t.Logf("%s: the longest pause %.0f ms, %.0f ms concealed", step.name, after.Longest, after.Concealed-before.Concealed)
+			lacked := max(after.Longest, after.Concealed-before.Concealed) // what is concealed is heard, and was not said
+			if had, ok := best[step.name]; !ok || lacked < had {
+				best[step.name] = lacked
+			}
+			most = max(most, best[step.name])
+		}
+		switch {
+		case most <= 200:
+			return
+		case round == rounds:
+			t.Fatalf("without sound for that many ms: %v", best)
 		}
 	}
 }
