@@ -67,7 +67,8 @@ function paint(desk) {
 		...(known.fault ? [el("p", { class: "error", text: known.fault })] : []),
 		...(known.campuses.every((c) => c.rooms.length === 0) && !known.fault ? [el("p", { class: "second", text: desk.say("core.none") })] : []),
 		...known.campuses.filter((c) => c.rooms.length > 0).flatMap((c) => [el("h3", { text: c.name === "core" ? desk.say("core.own") : c.name }), el("ul", { class: "rows" }, ...c.rooms.map((r) => el("li", {},
-			el("p", { class: "what" }, el("span", { class: "title", text: r.classroom || desk.say("core.room.only") }), el("span", { class: "second", text: r.box })), state(desk, r))))])]);
+			el("p", { class: "what" }, el("span", { class: "title", text: r.classroom || desk.say("core.room.only") }), el("span", { class: "second", text: r.box })), state(desk, r),
+			...(desk.admin && r.online !== true && r.boxId !== desk.device?.box ? [el("button", { class: "plain", text: desk.say("core.remove"), "data-key": `remove-${r.boxId}`, "aria-label": desk.say("core.remove.of", { name: r.box }), click: () => void remove(desk, c, r) })] : []))))])]);
 	change(by("invitations"), known.invitations.map((i) => [i.id, left(i)]), () => (known.invitations.length === 0 ? [] : [
 		el("h3", { text: desk.say("core.open") }), el("ul", { class: "rows" }, ...known.invitations.map((i) => el("li", {},
 			el("p", { class: "what" }, el("span", { class: "title", text: placeOf(i) }), el("span", { class: "second", text: desk.say("core.left", { minutes: left(i) }) })),
@@ -195,6 +196,15 @@ function show(desk, head, code, url, once, more) {
 	const ok = el("button", { class: "primary", text: desk.say("close"), click: shut });
 	open(head, el("p", { class: "code", text: code }), el("p", { text: once }), el("p", { class: "second", text: more }), ...(qr === null ? [] : [qr]), el("p", { class: "keys" }, ok));
 	ok.focus({ preventScroll: true });
+}
+
+/** Takes a box that is gone for good out of the alliance. @param {Desk} desk @param {Campus} c @param {Room} r */
+async function remove(desk, c, r) {
+	if (await sure(desk.say("core.remove.sure", { name: [c.name, r.classroom].filter(Boolean).join(" "), box: r.box }), desk.say("core.remove"))) {
+		const a = await desk.ask("DELETE", `/boxes/${encodeURIComponent(r.boxId)}`);
+		tell(a.ok ? desk.say("core.remove.done", { box: r.box }) : desk.why(a));
+		await core(desk);
+	}
 }
 
 /** @param {Desk} desk @param {Invitation} i */

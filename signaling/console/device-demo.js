@@ -166,6 +166,7 @@ const states = {
 		press('[data-key="invite"]');
 		typed({ "invite-campus": schools()[0], "invite-room": "" }, "#box .primary");
 	}) }),
+	removing: () => ({ hash: "#core", device: atCore, page: later(() => press('[data-key^="remove-"]')) }),
 	codes: () => ({ hash: "#core", device: atCore, page: later(() => press('[data-key="tech"]')) }),
 	code: () => ({ hash: "#core", device: atCore, page: later(() => {
 		press('[data-key="tech"]');
