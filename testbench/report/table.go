@@ -90,8 +90,8 @@ func (s *Scenario) outages() (out []said) {
 		}
 		c := word(campusWords, campus)
 		out = append(out, said{
-			fmt.Sprintf("%s：线路断了 %.0f%% 的时间，这些时间也算在 lost%% 里；没断的时候没到的：%s。断线时没人要的，核心校不送，算在 core 一行的 lost%% 里。", c[0], share, strings.Join(zh, "，")),
-			fmt.Sprintf("%s: the line was out for %.0f %% of the time, which lost%% counts too; while it was not, this never came: %s. What nobody asks for in an outage "+
+			fmt.Sprintf("%s：线路断了 %.0f%% 的时间，这些时间也算在 lost%% 里；没断的时候没到的（接上用的时间也在内）：%s。断线时没人要的，核心校不送，算在 core 一行的 lost%% 里。", c[0], share, strings.Join(zh, "，")),
+			fmt.Sprintf("%s: the line was out for %.0f %% of the time, which lost%% counts too; while it was not, this never came, the time to come back included: %s. What nobody asks for in an outage "+
 				"the core does not send: that is lost%% of the hop core.", c[1], share, strings.Join(en, ", ")),
 		})
 	}
