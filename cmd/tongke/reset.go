@@ -25,6 +25,9 @@ const resetMarker = "factory-reset"
 // resetGrace is how long a box that is to be erased still answers, so that who asked hears of it.
 const resetGrace = 500 * time.Millisecond
 
+// eraseWait is how long the command waits for a daemon that erases: the folder of a full disk takes minutes.
+const eraseWait = 10 * time.Minute
+
 // resetWish is the marker's text.
 type resetWish struct {
 	Recordings string    `json:"recordings"` // the folder, which the configuration may have elsewhere
@@ -207,7 +210,12 @@ func (c *resetCmd) Run(con *console) error {
 	}
 	ctx := context.Background()
 	_, err = withBox(dir,
-		func(ctl *control) error { return c.running(ctx, con, ctl) },
+		func(ctl *control) error {
+			if err := c.running(ctx, con, ctl); err != nil {
+				return err
+			}
+			return untilErased(dir)
+		},
 		func(s *store.Store) error { return c.stopped(con, dir, s) })
 	if err = refusalFault(err); err != nil {
 		return err
@@ -239,6 +247,18 @@ func (c *resetCmd) running(ctx context.Context, con *console, ctl *control) erro
 		return err
 	}
 	return ctl.call(ctx, "POST", "/api/v1/device/factory-reset", map[string]string{"name": typed}, nil)
+}
+
+// untilErased waits for the daemon, which answers before it begins.
+func untilErased(dir string) error {
+	for deadline := time.Now().Add(eraseWait); ; time.Sleep(100 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(dir, resetMarker)); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return &fault{exit: exitFailed, code: "still-erasing", en: "the box still erases; its log says how it goes, and a restart goes on with it", zh: "设备还在清除，请看日志；重启也会接着清除"}
+		}
+	}
 }
 
 func (c *resetCmd) stopped(con *console, dir string, s *store.Store) error {
