@@ -175,7 +175,7 @@ func TestSelfTest(t *testing.T) {
 func (b *box) withinLimits(t *testing.T, tab *browser.Tab) {
 	t.Helper()
 	key := track.Key{Lesson: lessonID, Origin: boxID, Source: track.Pupils}
-	eventually(t, "the room's pictures are there", func() bool {
+	until(t, tab, 10*time.Second, "the room's pictures are there", func(page) bool {
 		return slices.ContainsFunc(b.relay.Sources(), func(s relay.SourceInfo) bool {
 			return s.Key == key && slices.Equal(s.Layers, []track.Layer{"h", "f"})
 		})
@@ -189,12 +189,10 @@ func (b *box) withinLimits(t *testing.T, tab *browser.Tab) {
 	made := func() string {
 		return eval[string](t, tab, `tongke.sent.find((s) => s.source === "pupils")?.layers.join(" ") ?? ""`)
 	}
-	for end := time.Now().Add(10 * time.Second); !strings.HasPrefix(made(), "q:false") || !strings.HasSuffix(made(), "f:true"); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("it makes %q of its camera, want the largest layer and never the smallest", made())
-		}
-	}
-	eventually(t, "pictures come", func() bool { return sink.packets.Load() > 0 })
+	until(t, tab, 10*time.Second, "the largest layer is made, and never the smallest", func(page) bool {
+		return strings.HasPrefix(made(), "q:false") && strings.HasSuffix(made(), "f:true")
+	})
+	until(t, tab, 10*time.Second, "pictures come", func(page) bool { return sink.packets.Load() > 0 })
 	if got := eval[string](t, tab, `JSON.stringify(asked.map((e) => [e.rid, e.scaleResolutionDownBy, e.maxFramerate]))`); got != `[["q",8,1],["h",4,10],["f",2,10]]` {
 		t.Errorf("a camera of 640×360 on a machine for 320×180 at 10: asked for %s", got)
 	}
@@ -267,11 +265,17 @@ func (a air) run(name string, args ...string) (stop func()) {
 // set changes something of it.
 func (a air) set(args ...string) {
 	a.t.Helper()
-	eventually(a.t, strings.Join(args, " "), func() bool {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) { // it may be about to start
 		c := exec.Command("pactl", args...)
 		c.Env = a.env
-		return c.Run() == nil
-	})
+		err := c.Run()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			a.t.Fatalf("pactl %s: %v", strings.Join(args, " "), err)
+		}
+	}
 }
 
 func (a air) chromium(more ...chromedp.ExecAllocatorOption) *browser.Tab {
