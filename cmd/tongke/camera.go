@@ -36,6 +36,9 @@ type cameras struct {
 	mu   sync.Mutex
 	all  []*netCamera
 	byID map[string]*netCamera
+
+	news sync.Mutex         // never held with another lock: the relay's goroutine takes it
+	gone map[track.Key]bool // sources of this box that ended since the last look
 }
 
 // netCamera is one camera and what it does now.
@@ -62,7 +65,8 @@ func (d *daemon) newCameras() (*cameras, error) {
 		room:   func() string { return d.place().Room() },
 		scenes: func(room string) []session.Scene { return d.sessions.Scenes(room) },
 		state:  func(lesson string) (protocol.State, bool) { return d.hub.State(lesson) },
-		wake:   make(chan struct{}, 1), tests: make(chan struct{}, maxTests), byID: map[string]*netCamera{},
+		wake:   make(chan struct{}, 1), tests: make(chan struct{}, maxTests),
+		byID: map[string]*netCamera{}, gone: map[track.Key]bool{},
 	}
 	return c, c.load(d.cfg.Cameras)
 }
@@ -152,7 +156,10 @@ func (c *cameras) look() {
 func (c *cameras) Run(ctx context.Context) error {
 	defer c.relay.Watch(func(e relay.SourceEvent) {
 		if e.Gone && e.Info.Key.Origin == c.box {
-			c.look() // perhaps a publisher that had taken our place
+			c.news.Lock()
+			c.gone[e.Info.Key] = true
+			c.news.Unlock()
+			c.look()
 		}
 	})()
 	tick := time.NewTicker(cameraEvery)
@@ -190,11 +197,11 @@ func (c *cameras) turn(ctx context.Context) {
 	if none {
 		return
 	}
-	wants := c.wants()
+	wants, displaced := c.wants(), c.displaced()
 	c.mu.Lock()
 	var stops []func()
 	for _, n := range c.all {
-		if n.stop != nil && wants[n] != n.key {
+		if n.stop != nil && (wants[n] != n.key || displaced[n.key]) {
 			stops = append(stops, c.retireLocked(n))
 		}
 	}
@@ -209,6 +216,30 @@ func (c *cameras) turn(ctx context.Context) {
 			c.beginLocked(ctx, n, key)
 		}
 	}
+}
+
+// displaced are the sources of cameras that are live and not at the relay: a publisher without a page had taken their place, and has left.
+// They begin anew.
+func (c *cameras) displaced() map[track.Key]bool {
+	c.news.Lock()
+	gone := c.gone
+	c.gone = map[track.Key]bool{}
+	c.news.Unlock()
+	c.mu.Lock()
+	live := map[track.Key]bool{}
+	for _, n := range c.all {
+		if n.stop != nil && gone[n.key] && n.camera.Status().State == rtsp.Live {
+			live[n.key] = true
+		}
+	}
+	c.mu.Unlock()
+	if len(live) == 0 {
+		return nil
+	}
+	for _, info := range c.relay.Sources() {
+		delete(live, info.Key)
+	}
+	return live
 }
 
 // beginLocked has a camera publish.

@@ -51,7 +51,7 @@ func newShelf(t *testing.T, st *store.Store, file ...CameraConfig) (*cameras, *s
 			defer s.mu.Unlock()
 			return s.state, id == s.state.ID
 		},
-		wake: make(chan struct{}, 1), tests: make(chan struct{}, maxTests), byID: map[string]*netCamera{},
+		wake: make(chan struct{}, 1), tests: make(chan struct{}, maxTests), byID: map[string]*netCamera{}, gone: map[track.Key]bool{},
 	}
 	if err := c.load(file); err != nil {
 		t.Fatal(err)

@@ -92,6 +92,20 @@ func (s *Session) films() (sources []string) {
 	return sources
 }
 
+// filmed are the sources that the page may not send: sources are known by their box, so another room of this box cannot send what its own
+// room's camera does either.
+func (s *Session) filmed() []string {
+	out := s.films()
+	if own := s.srv.cfg.Place().Room(); own != s.room {
+		for _, f := range s.srv.films(s.lesson, own) {
+			if f.Source == track.Pupils {
+				out = append(out, f.Source)
+			}
+		}
+	}
+	return out
+}
+
 func (s *Server) films(lesson, room string) []Film {
 	if s.cfg.Films == nil || lesson == "" {
 		return nil

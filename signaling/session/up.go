@@ -61,7 +61,7 @@ func (s *Session) mayPublish(tracks []protocol.Track) error {
 	case s.role == auth.Classroom && s.state != nil && taughtAt(s.state) == s.srv.cfg.Box:
 		return protocol.Errorf(protocol.Full, "this box sends for the room where the lesson is taught")
 	}
-	seen, filmed := map[string]bool{}, s.films()
+	seen, filmed := map[string]bool{}, s.filmed()
 	for _, t := range tracks {
 		if s.role == auth.Classroom && t.Source != track.Voice && t.Source != track.Pupils {
 			return protocol.Errorf(protocol.Forbidden, "a classroom does not send %s", t.Source)

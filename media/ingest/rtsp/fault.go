@@ -37,40 +37,40 @@ func (f *Fault) Error() string {
 
 // The codes of faults.
 const (
-	Unreachable  = "camera-unreachable"
-	NoPassword   = "camera-password" // #nosec G101 -- the name of a fault
-	NoPath       = "camera-path"
-	Busy         = "camera-busy"
-	NoTransport  = "camera-transport"
-	Certificate  = "camera-certificate"
-	NotUnderstod = "camera-not-understood"
-	NoVideo      = "camera-no-video"
-	HEVC         = "camera-h265"
-	MJPEG        = "camera-mjpeg"
-	OtherCodec   = "camera-codec"
-	BFrames      = "camera-b-frames"
-	Silent       = "camera-silent"
-	NoKeyframe   = "camera-no-keyframe"
-	LessonCodec  = "camera-lesson-codec"
+	Unreachable   = "camera-unreachable"
+	NoPassword    = "camera-password" // #nosec G101 -- the name of a fault
+	NoPath        = "camera-path"
+	Busy          = "camera-busy"
+	NoTransport   = "camera-transport"
+	Certificate   = "camera-certificate"
+	NotUnderstood = "camera-not-understood"
+	NoVideo       = "camera-no-video"
+	HEVC          = "camera-h265"
+	MJPEG         = "camera-mjpeg"
+	OtherCodec    = "camera-codec"
+	BFrames       = "camera-b-frames"
+	Silent        = "camera-silent"
+	NoKeyframe    = "camera-no-keyframe"
+	LessonCodec   = "camera-lesson-codec"
 )
 
 // faults are the sentences: at most 16 characters each in Chinese.
 var faults = map[string][2]Words{
-	Unreachable:  {{"摄像头连不上", "The camera does not answer"}, {"看电源、网线和地址", "Look at its power, its cable and the address"}},
-	NoPassword:   {{"摄像头不认用户名或密码", "The camera refuses user or password"}, {"填摄像头自己的用户名和密码", "Write the user and password of the camera itself"}},
-	NoPath:       {{"摄像头上没有这路画面", "The camera has no such stream"}, {"照说明书改地址后半段", "Correct the end of the address as its manual says"}},
-	Busy:         {{"摄像头连接数满了", "The camera serves too many already"}, {"关掉别的录像机或软件", "Close a recorder or program that watches it"}},
-	NoTransport:  {{"摄像头不肯这样传画面", "The camera refuses this transport"}, {"传输方式改成自动", "Set transport to auto"}},
-	Certificate:  {{"摄像头的证书不认识", "The camera's certificate is not known"}, {"核对指纹后填进去", "Compare the fingerprint and write it down here"}},
-	NotUnderstod: {{"看不懂摄像头的回答", "The camera's answer makes no sense"}, {"看地址和端口对不对", "See whether address and port are right"}},
-	NoVideo:      {{"摄像头没有给画面", "The camera offers no picture"}, {"看地址是不是视频的", "See whether the address is the video's"}},
-	HEVC:         {{"摄像头在用 H.265", "The camera sends H.265"}, {"请在摄像头网页里改成 H.264", "Change it to H.264 on the camera's own page"}},
-	MJPEG:        {{"摄像头在用 MJPEG", "The camera sends MJPEG"}, {"请在摄像头网页里改成 H.264", "Change it to H.264 on the camera's own page"}},
-	OtherCodec:   {{"摄像头的编码用不了", "The camera's encoding cannot be used"}, {"请在摄像头网页里改成 H.264", "Change it to H.264 on the camera's own page"}},
-	BFrames:      {{"摄像头开了 B 帧", "The camera sends B-frames"}, {"请在摄像头网页里关闭 B 帧", "Turn B-frames off on the camera's own page"}},
-	Silent:       {{"摄像头连上了，没有画面", "The camera answers and sends nothing"}, {"给摄像头断电再通电", "Switch the camera off and on"}},
-	NoKeyframe:   {{"摄像头一直没有关键帧", "The camera sends no keyframe"}, {"I 帧间隔改成 2 秒", "Set its I-frame interval to 2 seconds"}},
-	LessonCodec:  {{"这节课的画面不是 H.264", "This lesson's pictures are not H.264"}, {"老师换用 Chromium 浏览器", "Let the teacher use Chromium"}},
+	Unreachable:   {{"摄像头连不上", "The camera does not answer"}, {"看电源、网线和地址", "Look at its power, its cable and the address"}},
+	NoPassword:    {{"摄像头不认用户名或密码", "The camera refuses user or password"}, {"填摄像头自己的用户名和密码", "Write the user and password of the camera itself"}},
+	NoPath:        {{"摄像头上没有这路画面", "The camera has no such stream"}, {"照说明书改地址后半段", "Correct the end of the address as its manual says"}},
+	Busy:          {{"摄像头连接数满了", "The camera serves too many already"}, {"关掉别的录像机或软件", "Close a recorder or program that watches it"}},
+	NoTransport:   {{"摄像头不肯这样传画面", "The camera refuses this transport"}, {"传输方式改成自动", "Set transport to auto"}},
+	Certificate:   {{"摄像头的证书不认识", "The camera's certificate is not known"}, {"核对指纹后填进去", "Compare the fingerprint and write it down here"}},
+	NotUnderstood: {{"看不懂摄像头的回答", "The camera's answer makes no sense"}, {"看地址和端口对不对", "See whether address and port are right"}},
+	NoVideo:       {{"摄像头没有给画面", "The camera offers no picture"}, {"看地址是不是视频的", "See whether the address is the video's"}},
+	HEVC:          {{"摄像头在用 H.265", "The camera sends H.265"}, {"请在摄像头网页里改成 H.264", "Change it to H.264 on the camera's own page"}},
+	MJPEG:         {{"摄像头在用 MJPEG", "The camera sends MJPEG"}, {"请在摄像头网页里改成 H.264", "Change it to H.264 on the camera's own page"}},
+	OtherCodec:    {{"摄像头的编码用不了", "The camera's encoding cannot be used"}, {"请在摄像头网页里改成 H.264", "Change it to H.264 on the camera's own page"}},
+	BFrames:       {{"摄像头开了 B 帧", "The camera sends B-frames"}, {"请在摄像头网页里关闭 B 帧", "Turn B-frames off on the camera's own page"}},
+	Silent:        {{"摄像头连上了，没有画面", "The camera answers and sends nothing"}, {"给摄像头断电再通电", "Switch the camera off and on"}},
+	NoKeyframe:    {{"摄像头一直没有关键帧", "The camera sends no keyframe"}, {"I 帧间隔改成 2 秒", "Set its I-frame interval to 2 seconds"}},
+	LessonCodec:   {{"这节课的画面不是 H.264", "This lesson's pictures are not H.264"}, {"老师换用 Chromium 浏览器", "Let the teacher use Chromium"}},
 }
 
 // What works and could be better.
@@ -125,9 +125,9 @@ func explain(err error) *Fault {
 	}
 	var sdp liberrors.ErrClientSDPInvalid
 	if errors.As(err, &sdp) {
-		return fault(NotUnderstod, "its description of the stream")
+		return fault(NotUnderstood, "its description of the stream")
 	}
-	return fault(NotUnderstod, "%s", strings.TrimPrefix(fmt.Sprintf("%T", err), "liberrors."))
+	return fault(NotUnderstood, "%s", strings.TrimPrefix(fmt.Sprintf("%T", err), "liberrors."))
 }
 
 // root is the innermost error that says something: below a net.OpError stand names of the system, never of the camera.
@@ -153,7 +153,7 @@ func refusal(code base.StatusCode) *Fault {
 	case base.StatusNotEnoughBandwidth, base.StatusServiceUnavailable:
 		return fault(Busy, "status %d", code)
 	}
-	return fault(NotUnderstod, "status %d", code)
+	return fault(NotUnderstood, "status %d", code)
 }
 
 // stubborn reports whether only a person can put it right, so that asking again soon helps nobody. Cameras lock out who tries wrong

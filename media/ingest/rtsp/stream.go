@@ -122,7 +122,7 @@ func (s *stream) lastWay() string {
 func (s *stream) over(ctx context.Context, way string, h handler) error {
 	u, err := parse(s.address)
 	if err != nil {
-		return fault(NotUnderstod, "its address")
+		return fault(NotUnderstood, "its address")
 	}
 	s.reset(way)
 	failed := make(chan error, 1)
