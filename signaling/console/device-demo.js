@@ -193,7 +193,7 @@ function answers(s) {
 		"GET /device/network": net()[1], "PUT /device/network": { pendingSeconds: 60, token: "t" },
 		"GET /device/rooms": rooms(),
 		"GET /campuses": schools().slice(0, 4).map((n, i) => ({ id: n, name: n, rooms: [room(`3f2${i}`, i === 0 ? { online: true } : i === 1 ? { online: false, lastSeen: at(-150) } : i === 2 ? { online: true, verdict: "works", findings: 2 } : {})] })),
-		"GET /status": { children: schools().slice(0, 3).map((n, i) => ({ id: String(i), name: `tk-3f2${i}`, campus: n, classroom: "", lastSeen: at(-100 * i) })) },
+		"GET /status": { children: /** @type {{role?: string}} */ (s.device ?? {}).role !== "core" ? [] : schools().slice(0, 3).map((n, i) => ({ id: String(i), name: `tk-3f2${i}`, campus: n, classroom: "", lastSeen: at(-100 * i) })) },
 		"GET /invitations": [{ id: "i", campus: schools()[4], expires: at(11) }],
 		"GET /pairings": [],
 		"POST /invitations": { id: "j", campus: schools()[0], code, expires: at(15), urls: ["https://192.0.2.10:8443"] },

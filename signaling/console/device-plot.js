@@ -86,7 +86,9 @@ export function plot(p) {
 	}
 	const axis = el("p", { class: "axis", "aria-hidden": "true" }, ...p.ticks.map((t) => {
 		const label = el("span", { text: t.text });
-		label.style.left = `${(100 * t.at) / wide}%`;
+		const at = (100 * t.at) / wide;
+		label.style.left = `${at}%`;
+		label.className = at < 6 ? "first" : at > 94 ? "last" : "";
 		return label;
 	}));
 	return el("figure", { class: "plot" },
