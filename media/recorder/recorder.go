@@ -187,6 +187,7 @@ type Stats struct {
 	Syncs           int64   `json:"syncs"`
 	GivenUp         int64   `json:"segmentsGivenUp"`
 	UnsyncedSeconds float64 `json:"unsyncedSeconds"` // age of the oldest packet that is not on the disk
+	DelaySeconds    float64 `json:"delaySeconds"`    // the longest that a packet waited for its sync to begin while the disk was free
 }
 
 // Stats adds up all lessons.
@@ -205,6 +206,7 @@ func (r *Recorder) Stats() Stats {
 			s.Faults++
 		}
 	}
+	s.DelaySeconds = total.Delay.Seconds()
 	s.Packets, s.Bytes, s.Refused, s.Syncs, s.GivenUp = total.Packets, total.Bytes, total.Refused, total.Syncs, total.Faults
 	return s
 }
@@ -215,6 +217,7 @@ func plus(a, b journal.Stats) journal.Stats {
 	a.Refused += b.Refused
 	a.Syncs += b.Syncs
 	a.Faults += b.Faults
+	a.Delay = max(a.Delay, b.Delay)
 	return a
 }
 

@@ -54,7 +54,11 @@ func (w *Writer) sync() error {
 		n, bytes, err := w.fill()
 		before := w.seg.kept
 		if err == nil {
+			if w.fault == nil {
+				w.stats.Delay = max(w.stats.Delay, w.Now()-max(w.pending[0].arrival, w.free))
+			}
 			err = w.seg.flush()
+			w.free = w.Now()
 		}
 		if err != nil {
 			w.giveUp()

@@ -30,7 +30,8 @@ type Writer struct {
 	past   []sealed    // segments before seg, the oldest first
 	size   int64       // of the segment before, a guess for the next
 
-	promised int64 // bytes of the segment before
+	promised int64         // bytes of the segment before
+	free     time.Duration // when the disk was last done with a batch
 
 	tracks []Track
 	byName map[Track]uint16 // by all but the id
@@ -59,6 +60,7 @@ type Stats struct {
 	Segments int64         // begun
 	Waiting  int           // bytes not on the disk yet
 	Unsynced time.Duration // how long the oldest of them has waited
+	Delay    time.Duration // the longest that a packet waited for its sync to begin while the disk was free: the journal's own part of a loss
 }
 
 // FaultError is why nothing can be stored at present; recording goes on in memory and resumes by itself.
@@ -136,6 +138,7 @@ func Create(dir string, info Info, keys Keys, o Options) (*Writer, error) {
 			w.giveUp()
 		} else {
 			w.stats.Bytes += w.seg.kept
+			w.free = w.Now()
 		}
 	}
 	if err != nil {
