@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	mostOpen   = 8               // recordings open for playing; the one that rests longest is closed
-	openFor    = 5 * time.Minute // after its last fragment
-	updateEach = time.Second     // a running lesson is looked at again
-	prepareFor = 8 * time.Second // how long a caller waits for a recording to be read
+	mostOpen   = 8                      // recordings open for playing; the one that rests longest is closed
+	openFor    = 5 * time.Minute        // after its last fragment
+	updateEach = 400 * time.Millisecond // a running lesson is looked at again
+	prepareFor = 8 * time.Second        // how long a caller waits for a recording to be read
 )
 
 // Stream is one picture or voice of a recording, as a player needs it.

@@ -4,7 +4,7 @@
 // # From packets to frames
 //
 // The packets of a track are put in the order of their origin sequence; a missing one is waited for until the journal is lateness further,
-// for repairs come late. A frame is a run of packets of one RTP timestamp without a hole. A frame with a hole is dropped, and so is every
+// for repairs come late; what follows without a hole, and alone in its stream, waits for nothing, so that a running lesson is shown soon. A frame is a run of packets of one RTP timestamp without a hole. A frame with a hole is dropped, and so is every
 // frame after it that may refer to it, up to the next keyframe: for H264 all of them (unless the frame itself said that nobody refers to
 // it), for VP8 all but those whose temporal layer numbers prove otherwise. So a decoder never sees a broken picture; the last good one
 // stands, and the stream names a gap.

@@ -29,6 +29,7 @@ type feed struct {
 	queue  *queue
 	stream *stream
 	frames []frame
+	newest time.Duration // arrival
 }
 
 func newIndexer(info journal.Info, start time.Duration) *indexer {
@@ -53,6 +54,7 @@ func (x *indexer) packet(t journal.Track, p journal.Packet) {
 		return
 	}
 	f.queue.put(p)
+	f.newest = max(f.newest, p.Arrival)
 	x.now = max(x.now, p.Arrival)
 	if x.now-x.stepped >= stepEvery {
 		x.stepped = x.now
@@ -74,7 +76,14 @@ func (s *stream) step(now time.Duration, end bool) {
 		frame
 	}
 	var all []due
+	lively := 0
 	for _, f := range s.layout.feeds {
+		if now-f.newest < 2*lateness {
+			lively++
+		}
+	}
+	for _, f := range s.layout.feeds {
+		f.queue.prompt = lively == 1 && now-f.newest < 2*lateness // of several, one may be about to take over from another
 		f.queue.take(now, end, func(fr frame) { f.frames = append(f.frames, fr) })
 		if len(s.layout.feeds) == 1 {
 			for _, fr := range f.frames {

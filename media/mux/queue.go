@@ -42,6 +42,16 @@ type piece struct {
 	payload          []byte
 }
 
+// steady says that a pair goes on with the clock as it is.
+func (c *rtpClock) steady(p pair) bool {
+	said := p.arrival
+	if p.known() {
+		said = p.capture
+	}
+	d := said - c.span(p.ts) - c.offset
+	return c.set && d <= clockJump && d >= -clockJump
+}
+
 func (p *piece) pair() pair { return pair{p.ts, p.capture, p.arrival} }
 
 // queue puts the packets of one track in order and cuts them into frames.
@@ -52,6 +62,7 @@ type queue struct {
 	pieces  []piece // ascending seq, no number twice
 	started bool
 	next    uint64 // the number after the last one taken
+	prompt  bool   // nothing else goes into its stream now: what is in order need not wait
 
 	torn    bool // packets just before the first piece are missing
 	lost    bool // since the last frame given out something was
@@ -98,11 +109,12 @@ func (q *queue) drop(n int) {
 	q.pieces = q.pieces[n:] // what lies before goes when it next grows
 }
 
-// take gives out the frames that are due at a time: what came lateness before it, or everything at the end.
+// take gives out the frames that are due at a time: what came lateness before it, or everything at the end; and of a prompt queue what follows
+// the last frame without a hole, unless its clock is put anew.
 func (q *queue) take(now time.Duration, end bool, emit func(frame)) {
 	for len(q.pieces) > 0 {
 		head := &q.pieces[0]
-		if !end && now-head.arrival < lateness && len(q.pieces) < maxQueue {
+		if !end && now-head.arrival < lateness && len(q.pieces) < maxQueue && !(q.prompt && q.started && head.seq == q.next && q.clock.steady(head.pair())) {
 			return
 		}
 		if q.started && head.seq != q.next {
@@ -144,7 +156,7 @@ func (q *queue) extent(now time.Duration, end bool) (n int, whole, wait bool) {
 	case n == maxFrame:
 		return n, false, false
 	case n == len(q.pieces):
-		return n, marked, !end && len(q.pieces) < maxQueue && now-q.pieces[n-1].arrival < lateness
+		return n, marked, !(marked && q.prompt && q.started && head.seq == q.next) && !end && len(q.pieces) < maxQueue && now-q.pieces[n-1].arrival < lateness
 	case q.pieces[n].seq == head.seq+uint64(n):
 		return n, true, false // a frame of another time follows
 	}

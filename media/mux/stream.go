@@ -10,7 +10,7 @@ import (
 
 const (
 	fragmentLeast = 1900 * time.Millisecond // a keyframe this far from the last cut begins a fragment
-	soundFragment = 4 * time.Second
+	soundFragment = 2 * time.Second
 	fillerMost    = 60 * time.Second // longest fragment of nothing but silence
 	fragmentBytes = 32 << 20         // and, where keyframes stay away, the most of
 	fragmentMost  = 60 * time.Second // one of pictures

@@ -15,7 +15,7 @@ import { say } from "./text.js";
 /** @typedef {import("./library-time.js").Span} Span */
 
 export const layouts = ["side", "board", "teacher", "only"];
-const growEvery = 2000; // ms between two looks at a running lesson
+const growEvery = 700; // ms between two looks at a running lesson
 const staleFor = 1500; // ms until what is asked again can be true
 const noticeFor = 8000; // ms that a skipped hole is told of
 

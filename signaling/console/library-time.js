@@ -180,7 +180,7 @@ export const ends = (s) => (s.atMs.length === 0 ? 0 : (s.atMs[s.atMs.length - 1]
 export function edge(streams) {
 	const main = streams.filter((s) => !s.campus && s.atMs.length > 0).map(ends);
 	const newest = Math.max(0, ...main);
-	return Math.max(0, Math.min(...main.filter((t) => t > newest - 12), newest) - 1.5); // a board that was taken away holds up nobody
+	return Math.max(0, Math.min(...main.filter((t) => t > newest - 12), newest) - 1); // a board that was taken away holds up nobody
 }
 
 /** Where there is something first, s. @param {Stream[]} streams */
