@@ -6,11 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"tongke/media/codec"
+	"tongke/media/recorder/journal"
+	"tongke/media/track"
 )
 
 // export writes a file and checks that it is as long as was said.
@@ -75,5 +78,32 @@ func TestMarks(t *testing.T) {
 			t.Errorf("%s: %q", o.Format, lines)
 		}
 		t.Log(o.Format, string(out))
+	}
+}
+
+// TestSeveralVoices: Matroska holds every voice of the lesson, and the sound alone is as long as the lesson.
+func TestSeveralVoices(t *testing.T) {
+	s := newStudio(t)
+	makers := lesson(t, 12*time.Second)
+	for i, campus := range []string{"sanhe", "wuyang", "guanyin"} {
+		m := *makers[2]
+		m.track = journal.Track{Origin: "box-" + campus, Campus: campus, Room: campus, Source: track.Voice}
+		m.from, m.to = time.Duration(2+i)*time.Second, time.Duration(8+i)*time.Second
+		makers = append(makers, &m)
+	}
+	s.record(t, makers...)
+	m := index(t, s.end(t))
+	path := export(t, m, ExportOptions{Format: MKV})
+	clean(t, path)
+	if p := probe(t, path); strings.Count(p, "codec_name=opus") != 4 || strings.Count(p, "codec_name=h264") != 2 {
+		t.Error(p)
+	}
+	path = export(t, m, ExportOptions{Format: Sound})
+	clean(t, path)
+	out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "default=nk=1:nw=1", path).Output()
+	must(t, err)
+	length, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+	if d := m.Duration().Seconds(); err != nil || length < d-0.15 || length > d+0.15 { // the voice begins 100 ms after the journal
+		t.Errorf("the sound lasts %v s, the lesson %v: %v", length, d, err)
 	}
 }
