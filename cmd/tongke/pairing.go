@@ -94,7 +94,7 @@ func (c *pairCmd) Run(con *console) error {
 
 // pair follows one pairing to its end. Without a terminal nobody compares, and the first line of standard input says whether they are the
 // same.
-func (con *console) pair(ctx context.Context, ctl *control, url string, replace bool) error {
+func (c *console) pair(ctx context.Context, ctl *control, url string, replace bool) error {
 	var at pairAnswer
 	if err := ctl.call(ctx, "POST", pairPath, map[string]any{"address": url, "replace": replace}, &at); err != nil {
 		return err
@@ -106,7 +106,7 @@ func (con *console) pair(ctx context.Context, ctl *control, url string, replace 
 		}
 		switch at.State {
 		case join.PairAccepted:
-			fmt.Fprintf(con.out, "joined %s\n", at.Name)
+			fmt.Fprintf(c.out, "joined %s\n", at.Name)
 			return nil
 		case join.PairRefused, join.PairExpired, join.PairFailed, join.PairIdle:
 			return &refusal{Code: at.Code, Message: at.Message}
@@ -115,12 +115,12 @@ func (con *console) pair(ctx context.Context, ctl *control, url string, replace 
 				break
 			}
 			asked = true
-			same := con.ask(fmt.Sprintf("%s  Does the parent show the same digits? 上级学校显示的数字一样吗？ [y/N] ", at.Digits))
+			same := c.ask(fmt.Sprintf("%s  Does the parent show the same digits? 上级学校显示的数字一样吗？ [y/N] ", at.Digits))
 			if err := ctl.call(ctx, "POST", pairPath+"/"+at.ID, map[string]bool{"same": same}, nil); err != nil {
 				return err
 			}
 			if same {
-				fmt.Fprintln(con.err, "Now the parent has to say so too. 请上级学校也按"+`"一致"。`)
+				fmt.Fprintln(c.err, "Now the parent has to say so too. 请上级学校也按"+`"一致"。`)
 			}
 		}
 		time.Sleep(200 * time.Millisecond)

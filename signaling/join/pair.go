@@ -1,4 +1,4 @@
-// # Joining by comparing digits
+// Package join also joins two boxes by comparing digits.
 //
 // A wall screen with a remote control has no keys for sixteen characters. There the child shows six digits, the parent's page shows six
 // digits beside the child's name, and people (on the telephone, or one person who sees both) say at both ends whether they are the same.

@@ -137,15 +137,15 @@ func (f *fakeCamera) begin(s *gortsplib.Server) {
 	}
 }
 
-func (f film) format() format.Format {
-	switch f.codec {
+func (m film) format() format.Format {
+	switch m.codec {
 	case "H265":
 		return &format.H265{PayloadTyp: 96}
 	case "MJPEG":
 		return &format.MJPEG{}
 	}
 	h := &format.H264{PayloadTyp: 96, PacketizationMode: 1}
-	if f.sps == nil {
+	if m.sps == nil {
 		h.SPS, h.PPS = sps720, pps
 	}
 	return h
