@@ -19,20 +19,7 @@ import (
 func wrapped(t *testing.T, dir string, by []string, args ...string) *process {
 	t.Helper()
 	all := append(slices.Clone(by), "bash", "-c", `exec -a tongke "$@"`, "bash", self(t), "run", "--config", os.DevNull, "--data", dir)
-	p := &process{t: t, dir: dir, done: make(chan struct{})}
-	p.cmd = exec.CommandContext(t.Context(), all[0], append(all[1:], args...)...)
-	p.cmd.Stderr = p
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { p.cmd.Wait(); close(p.done) }() // ends with the process, which the cleanup kills
-	t.Cleanup(func() {
-		p.cmd.Process.Kill()
-		<-p.done
-		if t.Failed() {
-			t.Log(p.stderr())
-		}
-	})
+	p := begin(t, dir, exec.CommandContext(t.Context(), all[0], append(all[1:], args...)...))
 	eventually(t, 20*time.Second, "ready", func() bool { return strings.Contains(p.stderr(), "msg=ready ") })
 	return p
 }

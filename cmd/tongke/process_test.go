@@ -49,7 +49,13 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 // launch starts a tongke and makes sure that it is gone after the test.
 func launch(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: command(t, args...), dir: dir, done: make(chan struct{})}
+	return begin(t, dir, command(t, args...))
+}
+
+// begin starts a command that is tongke, or becomes it, with its data in dir.
+func begin(t *testing.T, dir string, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, dir: dir, done: make(chan struct{})}
 	p.cmd.Stderr = p
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -59,7 +65,7 @@ func launch(t *testing.T, dir string, args ...string) *process {
 		p.cmd.Process.Kill()
 		<-p.done
 		if t.Failed() {
-			t.Logf("standard error of tongke %s:\n%s", strings.Join(args, " "), p.stderr())
+			t.Logf("standard error of %s:\n%s", strings.Join(cmd.Args, " "), p.stderr())
 		}
 	})
 	return p

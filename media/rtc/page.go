@@ -57,16 +57,7 @@ func (p *Peer) Lines() []Line {
 
 // ReceivePage answers the first offer of a page that publishes. Each of its m-lines is told apart by Incoming.MID.
 func (e *Engine) ReceivePage(ctx context.Context, offer string, o ReceiveOptions) (*Peer, string, error) {
-	d, err := readDescription(offer, page, o.Video)
-	if err != nil {
-		return nil, "", err
-	}
-	p := e.newPeer(o.Name, true)
-	p.onState = o.OnState
-	p.recv.onTrack = o.OnTrack
-	p.recv.open(d)
-	p.feedback = true
-	return p.finish(ctx, d)
+	return e.receive(ctx, offer, page, o)
 }
 
 // Renegotiate answers a later offer of a page that publishes: m-lines may have come, rest (inactive), or be gone, and with new credentials

@@ -17,7 +17,11 @@ type ReceiveOptions struct {
 
 // Receive answers a publisher's offer. The answer holds all our candidates.
 func (e *Engine) Receive(ctx context.Context, offer string, o ReceiveOptions) (*Peer, string, error) {
-	d, err := readDescription(offer, receives, o.Video)
+	return e.receive(ctx, offer, receives, o)
+}
+
+func (e *Engine) receive(ctx context.Context, offer string, as role, o ReceiveOptions) (*Peer, string, error) {
+	d, err := readDescription(offer, as, o.Video)
 	if err != nil {
 		return nil, "", err
 	}
