@@ -189,7 +189,7 @@ func TestPublish(t *testing.T) {
 			r := newRoom(t)
 			cam := New(Config{Name: "后墙", Main: fake.url("main"), User: fake.user, Password: fake.password, Transport: c.transport}, r.logger())
 			r.publish(cam)
-			until(t, "three keyframes", func() bool { return keyframesIn(r.packets()) >= 3 })
+			until(t, "three whole keyframes", func() bool { return keyframesIn(r.packets()) >= 4 }) // the fourth has begun
 			s := cam.Status()
 			if s.State != Live || s.Fault != nil || s.Streams[0].Transport != c.want || s.Streams[0].Width != 1280 || s.Streams[0].Height != 720 {
 				t.Errorf("status %+v", s)
