@@ -9,7 +9,7 @@ export BROWSER ?= 1
 build:
 	CGO_ENABLED=0 go build -trimpath -o dist/tongke ./cmd/tongke
 
-# Everything that a change must pass: lint, cross, fuzz, lessons over bad lines, then all tests with the race detector.
+# Everything that a change must pass: lint, cross, fuzz, lessons over bad lines, as root the package, then all tests with the race detector.
 test:
 	@.ci/test
 
@@ -21,7 +21,7 @@ lint:
 cross:
 	@.ci/cross
 
-# Every fuzz target for FUZZTIME (10s), or its share of FUZZCAP seconds (120) where they are many.
+# Every fuzz target for FUZZCOUNT inputs (20000), at most FUZZLIMIT seconds (4) each.
 fuzz:
 	@.ci/fuzz
 

@@ -245,10 +245,10 @@ func (c *cameras) displaced() map[track.Key]bool {
 // beginLocked has a camera publish.
 func (c *cameras) beginLocked(ctx context.Context, n *netCamera, key track.Key) {
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
+	done, camera := make(chan struct{}), n.camera
 	go func() { // ends with ctx; stop waits for it
 		defer close(done)
-		n.camera.Publish(ctx, c.relay, key)
+		camera.Publish(ctx, c.relay, key)
 	}()
 	n.key, n.stop = key, func() { cancel(); <-done }
 	c.log.Info("camera asked for", "camera", n.config.Name, "lesson", key.Lesson, "source", key.Source)
@@ -297,7 +297,9 @@ func (c *cameras) films(lesson, room string) []session.Film {
 			continue
 		}
 		seen[source] = true
+		c.mu.Lock()
 		s := n.camera.Status()
+		c.mu.Unlock()
 		out = append(out, session.Film{Source: source, On: s.State == rtsp.Live, Failing: s.State == rtsp.Failing || n.broken != nil})
 	}
 	return out

@@ -126,8 +126,9 @@ func restore(dir string, r io.Reader) (m backup.Manifest, err error) {
 	if err != nil {
 		return m, err
 	}
+	marked := false // from then on the next start finishes it, out of staging
 	defer func() {
-		if err != nil {
+		if err != nil && !marked {
 			err = errors.Join(err, os.RemoveAll(staging))
 		}
 	}()
@@ -152,6 +153,7 @@ func restore(dir string, r io.Reader) (m backup.Manifest, err error) {
 	if err = writeFile(filepath.Join(dir, restoreMarker), doc, 0o600); err != nil {
 		return m, err
 	}
+	marked = true
 	if err = syncFolder(dir); err != nil {
 		return m, err
 	}

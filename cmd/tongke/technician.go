@@ -21,7 +21,7 @@ const (
 func (d *daemon) keepTrust(ctx context.Context) error {
 	tick := time.NewTicker(trustEvery)
 	defer tick.Stop()
-	had, asked := "", time.Time{}
+	had, asked, noted := "", time.Time{}, time.Time{}
 	for {
 		select {
 		case <-tick.C:
@@ -32,7 +32,8 @@ func (d *daemon) keepTrust(ctx context.Context) error {
 		if !ok || !d.node.Up(dial.Parent.ID) {
 			continue
 		}
-		if now, right := d.rightTime(); right {
+		if now, right := d.rightTime(); right && time.Since(noted) >= time.Minute {
+			noted = time.Now()
 			if err := d.auth.NoteTime(now); err != nil {
 				d.log.Warn("time not noted", "err", err)
 			}
@@ -40,10 +41,11 @@ func (d *daemon) keepTrust(ctx context.Context) error {
 		if had == dial.Parent.ID && time.Since(asked) < keyEvery {
 			continue
 		}
+		had, asked = dial.Parent.ID, time.Now()
 		if err := d.fetchKey(ctx, dial); err != nil {
 			d.log.Debug("technician's key not fetched", "err", err) // a parent of an older version has none; codes of this box's own remain
+			asked = asked.Add(time.Minute - keyEvery)               // an answer may have been lost
 		}
-		had, asked = dial.Parent.ID, time.Now()
 	}
 }
 

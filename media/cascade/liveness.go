@@ -48,9 +48,11 @@ func (l *Link) silent(now packet.Time) bool {
 
 // check looks whether the path passes packets.
 func (l *Link) check(now packet.Time) {
-	if n := l.conn.Answers(); n != l.checks {
-		l.checks, l.checkedAt = n, now
+	n := l.conn.Answers()
+	if n > l.checks { // it falls to 0 when ICE fails
+		l.checkedAt = now
 	}
+	l.checks = n
 }
 
 // tickOpening asks a new link for its first answer, and gives it up when its time is over. While the path itself answers it has longer: then

@@ -12,7 +12,7 @@ import (
 	"tongke/media/track"
 )
 
-// Lost handshakes let the tunnel win. The dial by UDP that has its answers goes on beside it and takes over, without a gap and without another.
+// Lost handshakes let the tunnel win. The dial by UDP that has its answers goes on beside it and takes over, without another.
 func TestUDPComesAfterTheTunnel(t *testing.T) {
 	t.Parallel()
 	core, member := newBox(t, "core"), newBox(t, "member")

@@ -98,6 +98,9 @@ func (l *Library) Erase(id string, what Erasure) error {
 	if e.Live {
 		return ErrLive
 	}
+	if e.Protected {
+		return ErrProtected
+	}
 	r, err := journal.Open(l.dirOf(id), l.cfg.Keys)
 	if err != nil {
 		return fmt.Errorf("erase from %s: %w", id, err)
@@ -133,6 +136,10 @@ func (l *Library) Erase(id string, what Erasure) error {
 	l.closeMovieLocked(id)
 	l.mu.Unlock()
 	l.exports.dropRecording(id)
+	defer func() { // whatever of it was done: files that were begun meanwhile go, and the entry is made anew
+		l.exports.dropRecording(id)
+		l.lookAgain(id)
+	}()
 	for e := range of {
 		if whole {
 			err = journal.EraseSource(l.dirOf(id), l.cfg.Keys, e.Origin, e.Source)
@@ -143,7 +150,6 @@ func (l *Library) Erase(id string, what Erasure) error {
 			return fmt.Errorf("erase from %s: %w", id, err)
 		}
 	}
-	l.lookAgain(id)
 	l.cfg.Log.Info("something erased from a recording", "lesson", id, "stream", what.Stream, "from", what.From, "to", what.To)
 	return nil
 }

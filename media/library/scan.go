@@ -184,7 +184,7 @@ func (l *Library) unreadable(id string, old record, stamp time.Time, why error) 
 		_, e.Bytes, _ = measure(l.dirOf(id))
 	}
 	e.Live = false
-	err := l.marked(&e, old.Entry, old.Entry.ID != "")
+	err := l.marked(&e, old.Entry, old.Entry.ID != "" && !old.Entry.Live)
 	if err == nil {
 		stamp, err = stampOf(l.dirOf(id))
 	}

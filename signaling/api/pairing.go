@@ -70,6 +70,9 @@ func (a *API) answerPairing(w http.ResponseWriter, r request) error {
 	if err := readJSON(w, r.Request, &in); err != nil {
 		return err
 	}
+	if in.Replaces != "" && r.who.Role == auth.Technician { // withdrawing a box is the administrator's
+		return errForbidden
+	}
 	c, err := a.cfg.Host.PairAnswer(r.PathValue("id"), join.PairAnswer(in))
 	if err != nil {
 		return err
@@ -106,6 +109,9 @@ func (a *API) beginPairing(w http.ResponseWriter, r request) error {
 	var in newPairing
 	if err := readJSON(w, r.Request, &in); err != nil {
 		return err
+	}
+	if in.Replace && r.who.Role == auth.Technician { // so is leaving a parent
+		return errForbidden
 	}
 	id, err := a.cfg.Pairer.Begin(in.Address, in.Replace)
 	if err != nil {

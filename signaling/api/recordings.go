@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -331,10 +332,6 @@ type erasure struct {
 }
 
 func (a *API) eraseRecording(w http.ResponseWriter, r request) error {
-	var in erasure
-	if err := readJSON(w, r.Request, &in); err != nil {
-		return err
-	}
 	e, rights, err := a.recordingOf(r)
 	if err != nil {
 		return err
@@ -342,16 +339,18 @@ func (a *API) eraseRecording(w http.ResponseWriter, r request) error {
 	if !rights.remove {
 		return errMayNotChange
 	}
+	var in erasure
+	if err := readJSON(w, r.Request, &in); err != nil {
+		return err
+	}
 	const longest = 24 * 3600 * 1000
 	if in.FromMs < 0 || in.ToMs < in.FromMs || in.ToMs > longest || in.FromMs == in.ToMs && in.ToMs != 0 {
 		return library.ErrNoStream
 	}
 	what := library.Erasure{Stream: in.Stream, From: time.Duration(in.FromMs) * time.Millisecond, To: time.Duration(in.ToMs) * time.Millisecond}
-	if err := a.cfg.Library.Erase(e.ID, what); err != nil {
-		return err
-	}
+	erased := a.cfg.Library.Erase(e.ID, what) // one that fails may have erased something
 	err = a.audit(r.who, auditErase, e.ID, map[string]string{"stream": in.Stream, "from": what.From.String(), "to": what.To.String()})
-	if err != nil {
+	if err := errors.Join(erased, err); err != nil {
 		return err
 	}
 	return done(w)

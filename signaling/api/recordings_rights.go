@@ -16,7 +16,7 @@ const (
 	auditPlay     = store.AuditPlay
 	auditDownload = store.AuditDownload
 	auditProtect  = store.AuditProtect
-	auditErase    = "recording.erase"
+	auditErase    = store.AuditErase
 )
 
 // recordingRights is what somebody may do with one recording.
@@ -38,15 +38,15 @@ func (r recordingRights) stream(campus string) bool {
 // recordingRights is the row of rights for recordings. Nobody has set a rule for a recording yet, so "by rule" is: teachers and inspectors of
 // the alliance see and hear the teacher and the board, never pupils.
 func (a *API) recordingRights(p auth.Principal, e library.Entry) recordingRights {
+	if p.Lesson != "" && p.Lesson != e.Lesson {
+		return recordingRights{}
+	}
 	by := e.By
 	known, ok := a.cfg.Lessons.Get(e.Lesson)
 	switch {
 	case ok && sameLesson(known, e):
 		by = cmp.Or(by, known.CreatedBy)
 	case p.Lesson != "" && (ok || a.laterOf(e)): // a token is for the lesson that has the id now
-		return recordingRights{}
-	}
-	if p.Lesson != "" && p.Lesson != e.Lesson {
 		return recordingRights{}
 	}
 	everything := recordingRights{play: true, pupils: true, download: true, keep: true, remove: true}

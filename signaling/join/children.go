@@ -159,6 +159,9 @@ func (h *Host) away(c store.Child) (time.Duration, bool) {
 	if last.IsZero() {
 		last = c.Joined
 	}
+	if h.Began.After(last) { // before that nobody looked
+		last = h.Began
+	}
 	return max(0, time.Since(last)), true
 }
 

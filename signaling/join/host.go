@@ -141,6 +141,7 @@ type Host struct {
 	Joined   func(store.Child)            // told after a box joined; may be nil; must not block
 	Left     func(id string)              // told after a box was withdrawn or replaced, to end its uplink; may be nil; must not block
 	Online   func(id string) bool         // whether a box below is connected; nil: none is
+	Began    time.Time                    // since when Online is looked at: nobody is away longer
 	Planned  func(campus string) []string // classrooms of a campus that the timetable knows; may be nil
 	Log      *slog.Logger
 

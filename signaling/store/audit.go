@@ -17,6 +17,7 @@ const (
 	AuditDownload = "recording.download" // a file was taken out of the box
 	AuditDelete   = "recording.delete"   // by a person, by age, or because the disk was full
 	AuditProtect  = "recording.protect"
+	AuditErase    = "recording.erase" // a stream or a stretch, for good
 
 	AuditCode     = "technician.code"    // a code was made that opens a box
 	AuditCodeUsed = "technician.sign-in" // somebody came by one

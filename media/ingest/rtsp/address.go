@@ -26,6 +26,9 @@ func parse(address string) (*base.URL, error) {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 			return nil, errors.New("its port is no number from 1 to 65535")
 		}
+		if strings.Contains(u.Path+u.RawQuery, "@") { // a password of digits with a slash in it looks like a port
+			return nil, errors.New("user and password do not belong in the address, write them under their own keys")
+		}
 	}
 	return u, nil
 }
@@ -44,7 +47,7 @@ func Split(address string) (bare, user, password string) {
 }
 
 // secretInPath finds passwords that some makers put into path and query: user=admin_password=secret_channel=1.
-var secretInPath = regexp.MustCompile(`(?i)((?:pass(?:word|wd|wort)?|pwd|psw|token|auth)=)([^_&/?#]+)`)
+var secretInPath = regexp.MustCompile(`(?i)((?:pass(?:word|wd|wort)?|pwd|psw|token|auth)=)([^&/?#]+?)(_[a-z]+=|[&/?#]|$)`)
 
 // Mask hides what is secret in an address, so that it can be shown.
 func Mask(address string) string {
@@ -52,7 +55,7 @@ func Mask(address string) string {
 	if u, err := url.Parse(bare); err != nil || u.User != nil {
 		return "rtsp://…"
 	}
-	return secretInPath.ReplaceAllString(bare, "${1}***")
+	return secretInPath.ReplaceAllString(bare, "${1}***${3}")
 }
 
 // Place is where an address leads: scheme, host and port. "" for what is no address.

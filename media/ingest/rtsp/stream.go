@@ -131,6 +131,17 @@ func (s *stream) over(ctx context.Context, way string, h handler) error {
 		}
 	}
 	c, udp := s.client(u, way)
+	// A redirection to another host would take the password there, and one to itself would never end.
+	dial, dials, home := c.DialContext, 0, ""
+	c.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) { // from the client's goroutine alone
+		if dials++; dials == 1 {
+			home = address
+		}
+		if address != home || dials > 3 {
+			return nil, fault(NotUnderstood, "it sends us elsewhere")
+		}
+		return dial(ctx, network, address)
+	}
 	if err := c.Start(); err != nil {
 		return err
 	}
