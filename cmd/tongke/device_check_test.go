@@ -234,13 +234,13 @@ func TestUplinkMeter(t *testing.T) {
 	now := time.Now()
 	var m uplinkMeter
 	m.read([]cascade.PeerStats{parent, child}, false, now)
-	parent.BytesOut, parent.BytesIn, parent.Pings, parent.Pongs = 1000_000, 250_000, 100, 81
+	parent.BytesOut, parent.BytesIn, parent.Checks, parent.Answers = 1000_000, 250_000, 100, 81
 	child.BytesOut = 1e9
 	f := m.read([]cascade.PeerStats{parent, child}, false, now.Add(10*time.Second))
 	if f.kbps != 1000 || f.loss < 9.99 || f.loss > 10.01 || f.delay != 31 || f.up != 1 || f.rung != "udp" {
 		t.Errorf("%+v", f)
 	}
-	parent.BytesOut, parent.Pings = 10, 3 // a new link counts from the beginning
+	parent.BytesOut, parent.Checks = 10, 3 // a new link counts from the beginning
 	if f = m.read([]cascade.PeerStats{parent}, false, now.Add(20*time.Second)); known(f.kbps, 1) != nil || known(f.loss, 1) != nil || f.up != 1 {
 		t.Errorf("after a new link: %+v", f)
 	}

@@ -49,7 +49,7 @@ func (m *uplinkMeter) read(peers []cascade.PeerStats, root bool, now time.Time) 
 		bytes := p.BytesIn + p.BytesOut - before.BytesIn - before.BytesOut
 		f.kbps = float64(bytes)*8/1000/span + zeroIfNaN(f.kbps)
 		if p.Parent {
-			f.loss = oneWayLoss(p.Pings-before.Pings, p.Pongs-before.Pongs)
+			f.loss = oneWayLoss(p.Checks-before.Checks, p.Answers-before.Answers)
 		}
 	}
 	m.last, m.at = peers, now
@@ -60,7 +60,7 @@ func (m *uplinkMeter) read(peers []cascade.PeerStats, root bool, now time.Time) 
 func (m *uplinkMeter) before(p cascade.PeerStats) (cascade.PeerStats, bool) {
 	for _, b := range m.last {
 		if b.Peer.ID == p.Peer.ID && b.Parent == p.Parent {
-			same := p.BytesIn >= b.BytesIn && p.BytesOut >= b.BytesOut && p.Pings >= b.Pings && p.Pongs >= b.Pongs
+			same := p.BytesIn >= b.BytesIn && p.BytesOut >= b.BytesOut && p.Checks >= b.Checks && p.Answers >= b.Answers
 			return b, same
 		}
 	}
@@ -69,7 +69,7 @@ func (m *uplinkMeter) before(p cascade.PeerStats) (cascade.PeerStats, bool) {
 
 // oneWayLoss is the loss in percent of one way, when asked questions and their answers took the same path both ways.
 func oneWayLoss(asked, answered uint64) float64 {
-	if asked < 8 { // two seconds: too few to tell
+	if asked < 8 { // four seconds: too few to tell
 		return health.Unknown()
 	}
 	back := min(float64(answered)/float64(asked), 1)

@@ -56,7 +56,6 @@ type clock struct {
 	samples []clockSample           // of clockWindow: rising round trips, oldest first (the minimum stands at the front)
 	rtt     time.Duration           // smoothed
 	known   bool
-	answers uint64 // taken
 }
 
 type clockSample struct {
@@ -77,7 +76,6 @@ func (c *clock) response(p pingMessage, now packet.Time) bool {
 		return false
 	}
 	c.asked[p.id%pingMemory] = 0
-	c.answers++
 	s := clockSample{at: now, rtt: now.Sub(p.t1) - p.t3.Sub(p.t2), offset: (p.t2.Sub(p.t1) + p.t3.Sub(now)) / 2}
 	if s.rtt < 0 || s.rtt > now.Sub(p.t1) {
 		return false // the times of the answer contradict each other

@@ -114,9 +114,9 @@ type PeerStats struct {
 	BytesIn, BytesOut   uint64  // RTP payload
 	Lost                uint64  // packets that no bind came for
 	Links               uint64  // that have been up
-	// Pings of the present link, four a second by a channel that sends nothing again: what was asked and not answered was lost on one of
+	// Checks of the path of the present link to a parent by ICE, two a second that are never sent again: what was asked and not answered was lost on one of
 	// its two ways. Both begin at 0 with another link.
-	Pings, Pongs uint64
+	Checks, Answers uint64
 }
 
 // SourceStats are the figures of one layer that comes from a peer.
@@ -141,6 +141,7 @@ type conn interface {
 	Start(h handlers)                  // begins delivery; called once
 	Send(c channel, data []byte) error // never blocks; data is the callee's
 	SetClock(add time.Duration)        // what makes the peer's clock ours, for capture times
+	Checks() (asked, answered uint64)  // of the path itself, since the beginning
 	Answers() uint64                   // to checks of the path itself; rises while it passes packets both ways
 	Close() error                      // may block until the connection is gone
 }

@@ -30,6 +30,7 @@ type fakeConn struct {
 func (c *fakeConn) Slots() []relay.SlotConfig { return c.slots }
 func (c *fakeConn) SetClock(time.Duration)    {}
 func (c *fakeConn) Answers() uint64           { return c.answers.Load() }
+func (c *fakeConn) Checks() (uint64, uint64)  { n := c.answers.Load(); return n, n }
 func (c *fakeConn) Start(h handlers)          { c.h = h; close(c.began) }
 func (c *fakeConn) Close() error              { c.mu.Lock(); c.closed = true; c.mu.Unlock(); return nil }
 

@@ -163,18 +163,31 @@ func (l *Link) relayBound(slot int, token uint64, b relay.Bound) {
 
 // Stats are the figures of all peers known since the start, in no order.
 func (n *Node) Stats() (st Stats) {
+	type parentConn struct {
+		at   int
+		conn conn
+	}
+	var up []parentConn
 	_ = n.call(func() {
 		for id, p := range n.peers {
-			st.Peers = append(st.Peers, n.peerStats(id, p))
+			ps, best := n.peerStats(id, p)
+			if best != nil && p.parent {
+				up = append(up, parentConn{len(st.Peers), best.conn})
+			}
+			st.Peers = append(st.Peers, ps)
 		}
 		for l := range n.links {
 			st.Sources = append(st.Sources, l.delays()...)
 		}
 	})
+	for _, p := range up { // gathered outside the node's goroutine
+		st.Peers[p.at].Checks, st.Peers[p.at].Answers = p.conn.Checks()
+	}
 	return st
 }
 
-func (n *Node) peerStats(id string, p *peerState) PeerStats {
+// peerStats are the figures of a peer, and its best link.
+func (n *Node) peerStats(id string, p *peerState) (PeerStats, *Link) {
 	ps := PeerStats{Peer: p.peer, Parent: p.parent, Up: p.up, BytesIn: p.in, BytesOut: p.out, Lost: p.lost, Links: p.links}
 	var best *Link
 	for l := range n.links {
@@ -189,18 +202,17 @@ func (n *Node) peerStats(id string, p *peerState) PeerStats {
 		}
 	}
 	if best == nil {
-		return ps
+		return ps, nil
 	}
 	ps.Rung = best.rung.String()
 	ps.TracksIn, ps.TracksOut = best.tracks()
 	best.clockMu.Lock()
 	ps.RTT = best.clock.rtt.Seconds()
-	ps.Pings, ps.Pongs = uint64(best.clock.next), best.clock.answers
 	if off, ok := best.clock.offset(); ok {
 		ps.ClockOffset = off.Seconds()
 	}
 	best.clockMu.Unlock()
-	return ps
+	return ps, best
 }
 
 // tracks counts the slots bound by direction.

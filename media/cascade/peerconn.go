@@ -58,6 +58,8 @@ func (c *peerConn) SetClock(add time.Duration) { c.peer.SetClockOffset(add) }
 
 func (c *peerConn) Answers() uint64 { return c.peer.Answers() }
 
+func (c *peerConn) Checks() (asked, answered uint64) { return c.peer.Checks() }
+
 // Close ends the connection first and then its sockets.
 func (c *peerConn) Close() error {
 	var errs []error

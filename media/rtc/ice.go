@@ -137,6 +137,21 @@ func (p *Peer) Answers() uint64 {
 	return s.ResponsesReceived
 }
 
+// Checks counts ICE's checks of the chosen path, two a second that nobody sends again (RFC 8445 §11, RFC 7675), and the answers to them. It
+// gathers all of the connection's figures: not for a hot path.
+func (p *Peer) Checks() (asked, answered uint64) {
+	if p.Answers() == 0 {
+		return 0, 0
+	}
+	for _, s := range p.pc.GetStats() {
+		if c, ok := s.(webrtc.ICECandidatePairStats); ok && c.Nominated {
+			asked += c.RequestsSent
+			answered += c.ResponsesReceived
+		}
+	}
+	return asked, answered
+}
+
 // Path is the way that packets take.
 type Path struct {
 	Network       string // "udp" or "tcp"; a tunnel is udp to an address of media/udp's own
