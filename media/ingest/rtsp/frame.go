@@ -147,7 +147,7 @@ func (f *framer) fragment(p []byte) {
 	}
 	if first {
 		f.open = true
-		f.append([]byte{p[0]&0x60 | p[1]&0x1f})
+		f.append([]byte{p[0]&0xe0 | p[1]&0x1f})
 	}
 	f.append(p[2:])
 	if last {
@@ -174,23 +174,27 @@ func (f *framer) close() {
 
 // finish ends the frame in hand. With emit nil it is dropped.
 func (f *framer) finish(emit func(*frame)) {
-	broken := f.broken || f.open
-	if !broken && emit != nil {
-		if one, ok := f.whole(); ok {
-			one.gap, f.gap = f.gap, false
-			emit(&one)
-		}
-	} else {
+	broken := f.broken || f.open || emit == nil
+	var one frame
+	if !broken {
+		one = f.whole()
+		broken = f.broken
+	}
+	switch {
+	case broken:
 		f.dropped++
 		f.gap = true
+	case len(one.units) > 0:
+		one.gap, f.gap = f.gap, false
+		emit(&one)
 	}
 	f.begun, f.broken, f.open = false, false, false
 	f.data, f.ends = f.data[:0], f.ends[:0]
 }
 
 // whole makes a frame of the units: parameter sets are remembered, pictures kept, and what only the camera's maker needs (SEI, filler,
-// delimiters) left out. False where there is no picture in it.
-func (f *framer) whole() (frame, bool) {
+// delimiters) left out. It has no units where there is no picture in it.
+func (f *framer) whole() frame {
 	one := frame{timestamp: f.timestamp}
 	f.units = f.units[:0]
 	from := 0
@@ -204,12 +208,16 @@ func (f *framer) whole() (frame, bool) {
 		}
 	}
 	one.units = f.units
-	return one, len(f.units) > 0
+	return one
 }
 
-// sort puts one unit where it belongs.
+// sort puts one unit where it belongs. One that says of itself that it has errors (RFC 6184 §5.3, F) breaks the frame.
 func (f *framer) sort(unit []byte, one *frame) {
 	if len(unit) < 2 {
+		return
+	}
+	if unit[0]&0x80 != 0 {
+		f.broken = true
 		return
 	}
 	switch unit[0] & 0x1f {

@@ -247,6 +247,7 @@ func FuzzFramer(f *testing.F) {
 	seed(head(0, 0, 0, []byte{0x5c, 0x85, 1, 2}), head(2, 0, 1, []byte{0x5c, 0x45, 1, 2}))
 	seed(head(0, 0, 1, bytesOf([]byte{24, 0, byte(len(sps720))}, sps720, []byte{0, byte(len(pps))}, pps, []byte{0, 0})))
 	seed(head(0, 0, 1, bytesOf(sps720, []byte{0, 0, 0, 1}, pps, []byte{0, 0, 1}, slice('I', 50))))
+	seed(head(0, 0, 1, bytesOf([]byte{0x81}, slice('I', 3000)))) // it says of itself that it has errors
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var fr framer
 		var scratch [maxPayload]byte
