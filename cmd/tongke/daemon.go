@@ -148,9 +148,9 @@ func (d *daemon) start() error {
 		return err
 	}
 	d.device = d.newDeviceWatch()
+	d.tests = d.newSelfTests()
 	d.desk = d.newDeviceDesk()
 	d.pairer = d.newPairer()
-	d.tests = d.newSelfTests()
 	h, err := d.newAPI()
 	if err != nil {
 		return err

@@ -230,7 +230,7 @@ func (d *daemon) newFullCheck() *fullCheck {
 	c := newFullCheck()
 	c.machine = func() (probe.Machine, profile.Choice, error) { return machine(d.dir, d.cfg) }
 	c.facts = d.checkFacts
-	c.input, c.learn, c.take = d.device.input, d.device.Learn, d.device.take
+	c.input, c.learn, c.take = d.device.input, d.tests.said, d.device.take
 	c.lesson = d.liveUntil
 	c.test, c.endTest = d.selfTest, d.sessions.EndSelfTest
 	c.since = d.device.installedSince

@@ -172,6 +172,10 @@ type selfTests struct {
 	d      *daemon
 	booted time.Time
 
+	// Held from where the facts are read to where they are told, and by whoever tells others: in between nobody's word is lost. Taken
+	// before mu and the watch's own.
+	facts sync.Mutex
+
 	mu      sync.Mutex
 	kept    testKept
 	devices string
@@ -255,6 +259,8 @@ func (t *selfTests) look(ctx context.Context, now time.Time) {
 
 // learn takes over what persons said in a full check, and forgets what is old or was said of other devices.
 func (t *selfTests) learn(now time.Time, devices string) {
+	t.facts.Lock()
+	defer t.facts.Unlock()
 	known := t.d.device.Tested()
 	k := t.Kept()
 	if known != k.Facts {
@@ -299,16 +305,20 @@ func (t *selfTests) change(f func(*testKept)) {
 // tell hands the facts to whoever judges.
 func (t *selfTests) tell() { t.d.device.Learn(t.Kept().Facts.into) }
 
-// selfTest has the room tried by the page on its wall screen, and notes what came of it. The errors are session's: ErrNoScreen, ErrInLesson,
-// ErrTesting, ErrNoAnswer, ErrFailed, ErrStopped.
-func (d *daemon) selfTest(ctx context.Context, do []string) (protocol.SelfTested, error) {
-	r, err := d.sessions.SelfTest(ctx, do)
-	if r.Chirp == nil && r.Clap == nil && r.Picture == "" {
-		return r, err
-	}
-	devices, _ := d.device.Devices()
-	known := d.device.Tested()
-	d.tests.change(func(k *testKept) {
+// said takes what a person or the full check says, between two tests and not within one.
+func (t *selfTests) said(what func(*doctor.Facts)) {
+	t.facts.Lock()
+	defer t.facts.Unlock()
+	t.d.device.Learn(what)
+}
+
+// note judges what a test found beside what was known, and tells it.
+func (t *selfTests) note(r protocol.SelfTested) {
+	t.facts.Lock()
+	defer t.facts.Unlock()
+	devices, _ := t.d.device.Devices()
+	known := t.d.device.Tested()
+	t.change(func(k *testKept) {
 		if r.Chirp != nil {
 			k.Result.Chirp = r.Chirp
 			k.ByEar = k.ByEar && devices == k.Devices && !r.Chirp.Heard
@@ -321,6 +331,15 @@ func (d *daemon) selfTest(ctx context.Context, do []string) (protocol.SelfTested
 		}
 		k.At, k.Devices, k.Facts = time.Now(), devices, judgeTest(known, r, k.ByEar)
 	})
-	d.tests.tell()
+	t.tell()
+}
+
+// selfTest has the room tried by the page on its wall screen, and notes what came of it. The errors are session's: ErrNoScreen, ErrInLesson,
+// ErrTesting, ErrNoAnswer, ErrFailed, ErrStopped.
+func (d *daemon) selfTest(ctx context.Context, do []string) (protocol.SelfTested, error) {
+	r, err := d.sessions.SelfTest(ctx, do)
+	if r.Chirp != nil || r.Clap != nil || r.Picture != "" {
+		d.tests.note(r)
+	}
 	return r, err
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -238,5 +239,38 @@ func TestSelfTestIntoFindings(t *testing.T) {
 	d.tests.look(t.Context(), morning.Add(41*time.Hour))
 	if got := codes(d); len(got) > 0 {
 		t.Errorf("of two days ago: findings %v", got)
+	}
+}
+
+// TestSelfTestBesidePersons: what a person says while a test is being judged is lost neither here nor there.
+func TestSelfTestBesidePersons(t *testing.T) {
+	d := &daemon{dir: t.TempDir(), log: slog.New(slog.DiscardHandler), device: &deviceWatch{}}
+	d.tests = d.newSelfTests()
+	now := time.Now()
+	answers := [...]doctor.Answer{doctor.Yes, doctor.No}
+	pictures := map[doctor.Answer]string{doctor.Yes: protocol.DeviceOK, doctor.No: protocol.DeviceBlack}
+	for i := range 100 {
+		heard, want := answers[i%2], answers[i/2%2]
+		var all sync.WaitGroup
+		begin := make(chan struct{})
+		for _, act := range []func(){
+			func() { d.tests.note(protocol.SelfTested{Picture: pictures[want]}) },
+			func() { d.tests.said(func(f *doctor.Facts) { f.SpeakerHeard = heard }) },
+			func() { d.tests.learn(now, "") },
+		} {
+			all.Go(func() {
+				<-begin
+				act()
+			})
+		}
+		close(begin)
+		all.Wait()
+		if got := d.device.Tested(); got.SpeakerHeard != heard || got.Picture != want {
+			t.Fatalf("round %d: speaker %v and picture %v, want %v and %v", i, got.SpeakerHeard, got.Picture, heard, want)
+		}
+		d.tests.learn(now, "")
+		if got, kept := d.device.Tested(), d.tests.Kept().Facts; got != kept {
+			t.Fatalf("round %d: judged by %+v, kept %+v", i, got, kept)
+		}
 	}
 }
