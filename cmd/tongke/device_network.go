@@ -184,7 +184,7 @@ func networkFault(err error) error {
 	switch f.Code {
 	case network.ErrToken.Code:
 		status = http.StatusForbidden
-	case network.ErrPending.Code, "network-not-editable", "parent-unknown", "change-trying":
+	case network.ErrPending.Code, "network-not-editable", "parent-unknown", "change-trying", "change-undoing":
 		status = http.StatusConflict
 	}
 	return &api.DeviceError{Status: status, Code: f.Code, Field: f.Field, Text: api.Words{ZH: f.ZH, EN: f.EN}}

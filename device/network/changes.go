@@ -31,6 +31,7 @@ const (
 var (
 	ErrPending  = &Fault{"change-pending", "", "上一次改动还没确认，等一分钟再改。", "The last change is not confirmed yet; wait a minute."}
 	ErrToken    = &Fault{"token-wrong", "token", "没有等确认的改动，可能已经改回去了。", "No such change waits; it may have been taken back."}
+	errUndoing  = &Fault{"change-undoing", "", "正在改回原来的设置，几秒后再改。", "The old settings are coming back; change them in some seconds."}
 	errTrying   = &Fault{"change-trying", "", "正在改，几秒后再确认。", "The change is being made; confirm in some seconds."}
 	errReadOnly = &Fault{"network-not-editable", "", "这台设备的网络不能在网页里改，请在系统里改。", "The network of this box cannot be changed by this page; use the system's own settings."}
 	errAddress  = &Fault{"parent-address-invalid", "parent", "核心校地址不对，照这样写：192.168.1.10 或 https://core.example:8443。", "That is no address; write it as 192.168.1.10 or https://core.example:8443."}
@@ -62,7 +63,7 @@ type Interface struct {
 type View struct {
 	Interfaces []Interface
 	By         string        // the manager; "" nobody, and nothing can be changed
-	Pending    time.Duration // until the change that waits is taken back; 0 none waits
+	Pending    time.Duration // until the change that waits is taken back; 0 none waits, or it is being taken back
 	Undone     *Fault        // why the last change was taken back, until the next one
 }
 
@@ -99,6 +100,9 @@ func (p phase) String() string { return phases[p] }
 
 var notConfirmed = &Fault{"not-confirmed", "", "一分钟内没有确认，已改回原来的设置。", "Nobody confirmed within a minute; the old settings are back."}
 
+// takenBack: a person did not wait for that minute.
+var takenBack = &Fault{"taken-back", "", "已手动改回原来的设置。", "Taken back by hand; the old settings are back."}
+
 // change is the file.
 type change struct {
 	Manager  string   `json:"manager,omitempty"`
@@ -107,6 +111,8 @@ type change struct {
 
 	Parent    string   `json:"parent,omitempty"` // the new address
 	OldParent []string `json:"oldParent,omitempty"`
+
+	ByHand bool `json:"byHand,omitempty"` // a person took it back, and the box ended before that was done
 }
 
 // New reads what was left unconfirmed when the daemon or the power ended; Run takes it back.
@@ -125,6 +131,9 @@ func New(cfg Config) *Changes {
 			break
 		}
 		c.waits, c.phase, c.why = &w, undoing, notConfirmed
+		if w.ByHand {
+			c.why = takenBack
+		}
 		c.wakeUp()
 	}
 	return c

@@ -451,6 +451,39 @@ func TestUnconfirmedIsTakenBack(t *testing.T) {
 	})
 }
 
+// TestTakenBackByHand: it is told so, also when the box is switched off before the old settings are back.
+func TestTakenBackByHand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		d := newDesk(t, t.TempDir(), school())
+		done := make(chan error)
+		go func() { done <- d.Run(ctx) }()
+		token, err := d.Change(ctx, wish)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		cancel()
+		<-done
+		if err := d.TakeBack(token); err != nil {
+			t.Fatal(err)
+		}
+		d = newDesk(t, d.dir, d.p)
+		if _, err := d.Change(t.Context(), wish); !errors.Is(err, errUndoing) || d.Read(t.Context()).Pending != 0 {
+			t.Errorf("while it comes back: %v", err)
+		}
+		ctx, cancel = context.WithCancel(t.Context())
+		go func() { done <- d.Run(ctx) }()
+		synctest.Wait()
+		if v := d.Read(ctx); !d.did(back) || d.waits(t) || v.Undone == nil || v.Undone.Code != "taken-back" {
+			t.Errorf("%+v, ran %q", v.Undone, d.p.ran)
+		}
+		cancel()
+		<-done
+	})
+}
+
 func TestConfirmedStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -574,8 +607,8 @@ func TestParentAddress(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if got := strings.Join(d.parent, " "); got != "https://10.0.0.1:8443 https://core:8443" || d.waits(t) || d.Read(ctx).Undone != nil {
-			t.Errorf("taken back to %s", got)
+		if got, v := strings.Join(d.parent, " "), d.Read(ctx); got != "https://10.0.0.1:8443 https://core:8443" || d.waits(t) || v.Undone == nil || v.Undone.Code != "taken-back" {
+			t.Errorf("taken back to %s: %v", got, v.Undone)
 		}
 		if token, err = d.ChangeParent("https://[fd00::1]:443/"); err != nil {
 			t.Fatal(err)

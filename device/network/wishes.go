@@ -80,22 +80,32 @@ func (c *Changes) begin(w change, password string) (string, error) {
 	if _, err := rand.Read(secret); err != nil {
 		return "", err
 	}
-	doc, err := json.Marshal(w) // without the password
-	if err != nil {
-		return "", err
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.waits != nil {
+	switch {
+	case c.waits != nil && c.phase == undoing:
+		return "", errUndoing
+	case c.waits != nil:
 		return "", ErrPending
 	}
-	if err := write(c.path(), doc, 0o600); err != nil {
+	w.Settings.Password = password
+	c.waits = &w
+	if err := c.noteLocked(); err != nil {
+		c.waits = nil
 		return "", fmt.Errorf("write down the change: %w", err)
 	}
-	w.Settings.Password = password
-	c.waits, c.token, c.until, c.phase, c.undone = &w, hex.EncodeToString(secret), time.Now().Add(Patience), written, nil
+	c.token, c.until, c.phase, c.undone = hex.EncodeToString(secret), time.Now().Add(Patience), written, nil
 	c.wakeUp()
 	return c.token, nil
+}
+
+// noteLocked writes down the change that waits, without its password.
+func (c *Changes) noteLocked() error {
+	doc, err := json.Marshal(c.waits)
+	if err != nil {
+		return err
+	}
+	return write(c.path(), doc, 0o600)
 }
 
 // Confirm keeps the change whose token this is.
@@ -134,7 +144,13 @@ func (c *Changes) TakeBack(token string) error {
 		return ErrToken
 	}
 	if c.phase != undoing {
-		c.phase, c.why = undoing, nil
+		c.phase, c.why = undoing, takenBack
+		w := *c.waits // Run may be reading the old one
+		w.ByHand = true
+		c.waits = &w
+		if err := c.noteLocked(); err != nil {
+			c.cfg.Log.Warn("not written down that a person took the change back", "err", err) // at the worst the next start says that nobody confirmed
+		}
 	}
 	c.wakeUp()
 	return nil
@@ -166,7 +182,7 @@ func (c *Changes) Read(ctx context.Context) View {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.waits != nil {
+	if c.waits != nil && c.phase != undoing {
 		v.Pending = max(time.Until(c.until), time.Second)
 	}
 	v.Undone = c.undone

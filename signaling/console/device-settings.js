@@ -18,13 +18,10 @@ export class Pending {
 		/** When it goes back, ms of performance.now(); 0: nothing is pending. */
 		this.until = 0;
 		this.at = "";
-		/** Whether the last one was taken back here, by hand: then nobody has to be told why it is gone. */
-		this.byHand = false;
 	}
 
 	/** @param {number} seconds @param {string} token @param {string} at where the box will be found, if its address changes */
 	begin(seconds, token, at) {
-		this.byHand = false;
 		this.token = token;
 		this.until = performance.now() + seconds * 1000;
 		this.at = at;
@@ -67,7 +64,6 @@ export class Pending {
 	async undo() {
 		const a = await this.desk.ask("DELETE", "/device/network/confirm", { token: this.token });
 		if (a.ok) {
-			this.byHand = true;
 			this.end(this.desk.say("net.undone"));
 		} else if (a.status === 0) {
 			complain(by("pending"), this.desk.say("net.unreachable"));
@@ -107,7 +103,7 @@ export async function settings(desk, pending) {
 	shown = n;
 	change(place, n, () => [
 		el("h2", { id: "settings-head", tabindex: "-1", text: desk.say("settings") }),
-		...(n.undone && !pending.byHand ? [el("p", { class: "warn", text: desk.pick(n.undone) })] : []),
+		...(n.undone ? [el("p", { class: "warn", text: desk.pick(n.undone) })] : []),
 		...(n.editable ? [] : [el("p", { class: "warn", text: desk.pick(n.why) || desk.say("net.fixed") })]),
 		...n.interfaces.map((i) => face(desk, pending, n, i)),
 		...parent(desk, pending, n),
