@@ -188,7 +188,7 @@ func FuzzDown(f *testing.F) {
 
 // FuzzFrame reads what comes over an uplink.
 func FuzzFrame(f *testing.F) {
-	for _, prefix := range []string{"lesson.", "act", "state", "pulse", "watch", "presence"} {
+	for _, prefix := range []string{"lesson.", "act", "state", "pulse", "watch", "presence", "below", "box", "call."} {
 		seeds(f, prefix)
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
@@ -204,6 +204,57 @@ func FuzzFrame(f *testing.F) {
 			t.Errorf("%s: %v", again, err)
 		}
 	})
+}
+
+// TestBoxFramesRefused: what a child says of boxes is small, and a code is a code.
+func TestBoxFramesRefused(t *testing.T) {
+	const row = `{"type":"box","box":"0123456789abcdef","name":"tk-0","campus":"sanhe","findings":[],"online":true`
+	finding := `{"code":"too-hot","severity":"warning"}`
+	call := func(more string) string { return row + `,"call":{"id":"a1","since":5,"from":"page"` + more + `}}` }
+	for _, tt := range []struct {
+		name, frame string
+		good        bool
+	}{
+		{"least", row + `}`, true},
+		{"16 findings", strings.Replace(row+`}`, `[]`, `[`+strings.Repeat(finding+`,`, 15)+finding+`]`, 1), true},
+		{"17 findings", strings.Replace(row+`}`, `[]`, `[`+strings.Repeat(finding+`,`, 16)+finding+`]`, 1), false},
+		{"no list", strings.Replace(row+`}`, `[]`, `null`, 1), false},
+		{"a code that is markup", strings.Replace(row+`}`, `[]`, `[{"code":"<b>","severity":"error"}]`, 1), false},
+		{"a code that is long", strings.Replace(row+`}`, `[]`, `[{"code":"`+strings.Repeat("a", 41)+`","severity":"error"}]`, 1), false},
+		{"severity", strings.Replace(row+`}`, `[]`, `[{"code":"a","severity":"bad"}]`, 1), false},
+		{"a time before 1970", strings.Replace(row+`}`, `[]`, `[{"code":"a","severity":"error","since":-1}]`, 1), false},
+		{"verdict", row + `,"verdict":"well"}`, false},
+		{"box id", strings.Replace(row+`}`, "0123456789abcdef", "0123456789abcde", 1), false},
+		{"name", strings.Replace(row+`}`, "tk-0", strings.Repeat("字", 65), 1), false},
+		{"a name of two lines", strings.Replace(row+`}`, "tk-0", `a\nb`, 1), false},
+		{"unknown field", row + `,"mood":"good"}`, false},
+		{"call", call(`,"state":"open"`), true},
+		{"call without a state", call(``), false},
+		{"state of a call", call(`,"state":"got"`), false},
+		{"code of a call", call(`,"state":"open","code":"网络"`), false},
+		{"boxes", `{"type":"boxes","boxes":["0123456789abcdef"]}`, true},
+		{"boxes, a short one", `{"type":"boxes","boxes":["0"]}`, false},
+		{"told", `{"type":"call.told","box":"0123456789abcdef","id":"a1","state":"got","at":5}`, true},
+		{"told open", `{"type":"call.told","box":"0123456789abcdef","id":"a1","state":"open","at":5}`, false},
+		{"told in the year 9999", `{"type":"call.told","box":"0123456789abcdef","id":"a1","state":"got","at":253370764800000}`, false},
+	} {
+		if _, err := DecodeFrame([]byte(tt.frame)); (err == nil) != tt.good {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+	many := make([]string, MaxBelow+1)
+	for i := range many {
+		many[i] = fmt.Sprintf("%016d", i)
+	}
+	for n, good := range map[int]bool{MaxBelow: true, MaxBelow + 1: false} {
+		frame, err := Encode(Boxes{Boxes: many[:n]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeFrame(frame); (err == nil) != good {
+			t.Errorf("%d boxes: %v", n, err)
+		}
+	}
 }
 
 // TestLargestState: eleven campuses and every note at its longest fit into a frame, with room to spare.

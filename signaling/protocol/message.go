@@ -80,6 +80,7 @@ var (
 	frames = table(
 		of[LessonPut](), of[LessonEnd](), of[LessonAsk](), of[LessonNone](), of[LessonSynced](), of[Below](),
 		of[Act](), of[Acted](), of[StateFrame](), of[Pulse](), of[Watch](), of[PresenceFrame](),
+		of[BoxState](), of[Boxes](), of[CallTold](),
 	)
 )
 

@@ -19,6 +19,7 @@ const (
 	BucketLive        = "live"        // by lesson id: what happens in a lesson of this box
 	BucketAudit       = "audit"       // who did what that others have a right to know of, in the order of time
 	BucketCameras     = "cameras"     // by camera id
+	BucketBoxes       = "boxes"       // by box id: the last word of each box below
 
 	bucketSchema = "schema"
 )
@@ -29,6 +30,7 @@ const (
 	KeyParent      = "parent"
 	KeyTokenSecret = "token-secret"
 	KeyTechnicians = "technicians" // of signaling/auth: secret, key and used codes
+	KeyCall        = "call"        // of signaling/boxes: this box's own call for somebody to look
 )
 
 var keyVersion = []byte("version")
@@ -57,6 +59,10 @@ var migrations = []func(*bolt.Tx) error{
 	},
 	func(tx *bolt.Tx) error { // 5: network cameras
 		_, err := tx.CreateBucketIfNotExists([]byte(BucketCameras))
+		return err
+	},
+	func(tx *bolt.Tx) error { // 6: what boxes below say of themselves
+		_, err := tx.CreateBucketIfNotExists([]byte(BucketBoxes))
 		return err
 	},
 }
