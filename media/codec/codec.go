@@ -1,4 +1,4 @@
-// Package codec knows just enough of H264, VP8, Opus and RED (RFC 2198) payloads to relay them: where a keyframe starts, how large
+// Package codec knows just enough of H264, VP8, Opus, RED (RFC 2198) and G.711 payloads to relay them: where a keyframe starts, how large
 // it is, whether a publisher sends B-frames, and how to take the primary block out of RED. It parses bytes from outside, holds no
 // state between calls, allocates nothing, and never panics.
 package codec
@@ -13,6 +13,8 @@ const (
 	RED  Codec = 2 // RFC 2198 around Opus, 48 kHz clock
 	H264 Codec = 3 // RFC 6184, packetization-mode 1, 90 kHz clock
 	VP8  Codec = 4 // RFC 7741, 90 kHz clock
+	PCMA Codec = 5 // RFC 3551 §4.5.14, G.711 A-law, one channel, 8 kHz clock
+	PCMU Codec = 6 // the same, µ-law
 )
 
 // String is the name used in JSON, logs and on the wire.
@@ -26,13 +28,17 @@ func (c Codec) String() string {
 		return "h264"
 	case VP8:
 		return "vp8"
+	case PCMA:
+		return "pcma"
+	case PCMU:
+		return "pcmu"
 	}
 	return "none"
 }
 
 // Parse is the inverse of String; an unknown name is None.
 func Parse(name string) Codec {
-	for _, c := range []Codec{Opus, RED, H264, VP8} {
+	for _, c := range []Codec{Opus, RED, H264, VP8, PCMA, PCMU} {
 		if c.String() == name {
 			return c
 		}
@@ -40,13 +46,19 @@ func Parse(name string) Codec {
 	return None
 }
 
-// ClockRate is the RTP clock in Hz: 48000 for sound, 90000 for pictures.
+// ClockRate is the RTP clock in Hz: 90000 for pictures, 8000 for G.711, 48000 for other sound.
 func (c Codec) ClockRate() uint32 {
-	if c.Video() {
+	switch c {
+	case H264, VP8:
 		return 90000
+	case PCMA, PCMU:
+		return 8000
 	}
 	return 48000
 }
+
+// G711 reports whether c is G.711: a sample a byte, which needs no decoder's state, and which browsers must take (RFC 7874 §3).
+func (c Codec) G711() bool { return c == PCMA || c == PCMU }
 
 // Video reports whether c carries pictures.
 func (c Codec) Video() bool { return c == H264 || c == VP8 }

@@ -3,7 +3,7 @@ package codec
 import "testing"
 
 func TestNames(t *testing.T) {
-	for _, c := range []Codec{Opus, RED, H264, VP8} {
+	for _, c := range []Codec{Opus, RED, H264, VP8, PCMA, PCMU} {
 		if got := Parse(c.String()); got != c {
 			t.Errorf("Parse(%q) = %v", c.String(), got)
 		}
@@ -11,8 +11,19 @@ func TestNames(t *testing.T) {
 	if Parse("none") != None || Parse("av1") != None || Codec(200).String() != "none" {
 		t.Error("unknown codecs are None")
 	}
-	if H264.ClockRate() != 90000 || Opus.ClockRate() != 48000 {
-		t.Error("clock rates")
+	for c, want := range map[Codec]uint32{None: 48000, Opus: 48000, RED: 48000, H264: 90000, VP8: 90000, PCMA: 8000, PCMU: 8000} {
+		if got := c.ClockRate(); got != want {
+			t.Errorf("%v has a clock of %d Hz, want %d", c, got, want)
+		}
+	}
+}
+
+// TestNumbers: the values stand in recordings and are never changed.
+func TestNumbers(t *testing.T) {
+	for i, name := range []string{"none", "opus", "red", "h264", "vp8", "pcma", "pcmu"} {
+		if got := Codec(i).String(); got != name {
+			t.Errorf("%d is %s, was %s", i, got, name)
+		}
 	}
 }
 
@@ -31,6 +42,7 @@ func TestInspectAllocatesNothing(t *testing.T) {
 			}
 		}
 		OpusSamples(red)
+		G711Level(PCMA, red)
 	})
 	if n != 0 {
 		t.Errorf("%v allocations", n)
