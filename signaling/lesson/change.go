@@ -157,7 +157,7 @@ func (r *Registry) make(l Lesson, implicit bool) (Lesson, error) {
 		}
 		// By the clock, so that an id comes back above what other boxes remember of it even when this box forgot.
 		l.Epoch = max(old.Lesson.Epoch+1, uint64(max(0, now.Unix())))
-		return record{Lesson: l}, nil
+		return record{Lesson: l, Timed: !l.Start.IsZero()}, nil
 	})
 	if err != nil {
 		return Lesson{}, err
@@ -239,9 +239,7 @@ func (r *Registry) giveUp(id string) {
 		if !ok || rec.Via != "" || rec.Lesson.State == protocol.Ended {
 			return rec, errUnchanged
 		}
-		rec.Lesson.State, rec.Lesson.Ended = protocol.Ended, time.Now().UTC()
-		rec.Lesson.Revision++
-		return rec, nil
+		return rec.moved(protocol.Ended, time.Now()), nil
 	})
 	if err != nil {
 		r.cfg.Log.Warn("lesson not ended", "lesson", id, "err", err)

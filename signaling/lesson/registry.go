@@ -40,6 +40,8 @@ const (
 	staleEnd = 12 * time.Hour   // the mirror of a lesson whose owner was not heard of for this long is over
 	askWait  = 2 * time.Second
 
+	clockSlack = 30 * time.Second // a clock that goes back by more was wrong before
+
 	maxEnded   = 500 // ended lessons that are remembered
 	maxOwn     = 500 // lessons of this box that have not ended
 	maxMirrors = 500 // lessons heard from one link
@@ -71,6 +73,7 @@ type record struct {
 	Lesson Lesson `json:"lesson"`
 	Via    string `json:"via,omitempty"`    // box id of the link's other end, for mirrors
 	ByHand bool   `json:"byHand,omitempty"` // ended by a person
+	Timed  bool   `json:"timed,omitempty"`  // the clock alone began or ended it
 
 	Feedback map[string]bool `json:"feedback,omitempty"` // how it went, by room; at the owner
 }
@@ -174,16 +177,7 @@ func (r *Registry) pass(now time.Time) {
 			if !ok || next == rec.Lesson.State {
 				return rec, errUnchanged
 			}
-			rec.Lesson.State = next
-			if next == protocol.Ended {
-				rec.Lesson.Ended = now.UTC()
-			}
-			if rec.Via == "" {
-				rec.Lesson.Revision++
-			} else {
-				rec.Lesson.Revision = givenUp
-			}
-			return rec, nil
+			return rec.moved(next, now), nil
 		})
 		if err != nil {
 			r.cfg.Log.Warn("lesson did not change its state", "lesson", d.Lesson.ID, "err", err)
@@ -191,11 +185,37 @@ func (r *Registry) pass(now time.Time) {
 	}
 }
 
-// nextLocked is the state that a lesson should have at this time.
+// moved is the record after its lesson came to another state by the clock.
+func (rec record) moved(next protocol.Phase, now time.Time) record {
+	l := &rec.Lesson
+	was := l.State
+	l.State, rec.Timed = next, true
+	switch {
+	case rec.Via != "":
+		l.Revision = givenUp
+	case was == protocol.Ended: // the id anew
+		l.Epoch, l.Revision, l.Ended = l.Epoch+1, 1, time.Time{}
+	default:
+		l.Revision++
+	}
+	if next == protocol.Ended {
+		l.Ended = now.UTC()
+	}
+	return rec
+}
+
+// nextLocked is the state that a lesson should have at this time. What the clock did while it was ahead is undone once it is right: a board
+// that keeps local time is some hours ahead until the network tells the time, and by then the morning's lessons would all be over.
 func (r *Registry) nextLocked(rec record, now time.Time) protocol.Phase {
 	l := rec.Lesson
 	if l.State == protocol.Ended {
-		return l.State
+		if rec.Via != "" || !rec.Timed || rec.ByHand || l.Ended.Sub(now) <= clockSlack || !now.Before(l.End) {
+			return l.State
+		}
+		if now.Before(l.Start) {
+			return protocol.Planned
+		}
+		return protocol.Live
 	}
 	if rec.Via != "" {
 		if since, down := r.gone[rec.Via]; down && now.Sub(since) > staleEnd {
@@ -212,6 +232,8 @@ func (r *Registry) nextLocked(rec record, now time.Time) protocol.Phase {
 		return protocol.Ended
 	case l.State == protocol.Planned && !now.Before(l.Start):
 		return protocol.Live
+	case rec.Timed && l.State == protocol.Live && l.Start.Sub(now) > clockSlack && nobody:
+		return protocol.Planned
 	}
 	return l.State
 }
