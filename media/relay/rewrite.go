@@ -17,7 +17,7 @@ const (
 // rewriter turns origin numbers and times into a slot's own. It is pure but for the random start. Its numbers go on over every binding, and
 // it hands out each number at most once.
 type rewriter struct {
-	rate    uint32 // clock in Hz
+	rate    uint32 // clock in Hz of what is bound, or was last: sound may change between 48 kHz and 8 kHz
 	exact   bool   // timestamps pass unchanged: the far end is a box and gets the constants
 	highest uint64 // newest slot number; its low 16 bits are in the RTP header
 	lastTS  uint32 // slot timestamp that went with highest
@@ -53,9 +53,14 @@ func newRewriter(rate uint32, exact bool) rewriter {
 	return rewriter{rate: rate, exact: exact, highest: 1<<16 | uint64(rand.Uint32N(1<<15)), lastTS: rand.Uint32()}
 }
 
-// begin starts a binding whose first packet is b, that was captured (or else arrived) at the time at.
+// begin starts a binding whose first packet is b, that was captured (or else arrived) at the time at. With another clock the timestamps go on
+// from the last one by the time that has passed, in units of the new clock: RFC 7160 §3.2.1. A new SSRC (§4.1) cannot be had, the slot's was
+// negotiated; WebRTC's own senders change the clock under one SSRC too.
 func (w *rewriter) begin(up *upTrack, b *packet.Buffer, at packet.Time) {
 	w.release()
+	if w.rate != 90000 {
+		w.rate = b.Codec.ClockRate()
+	}
 	w.now = binding{up: up, gen: b.Gen, first: b.Seq, slotFirst: w.highest + 1, seqOffset: w.highest + 1 - b.Seq}
 	w.bound, w.squeeze = true, w.squeeze[:0]
 	if !w.exact {

@@ -3,6 +3,7 @@ package relay
 import (
 	"testing"
 
+	"tongke/media/codec"
 	"tongke/media/packet"
 )
 
@@ -173,4 +174,50 @@ func FuzzRewriter(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestRewriterClocks: a voice that changes between Opus and G.711 goes on by the time that has passed, in units of the clock that it has now, over
+// the wrap too; toward a box nothing is changed.
+func TestRewriterClocks(t *testing.T) {
+	w := newRewriter(48000, false)
+	w.lastTS = 1<<32 - 100
+	at := func(c codec.Codec, seq uint64, ts uint32, ms int64) *packet.Buffer {
+		b := withArrival(pkt(seq, ts), 1e9+ms*1e6)
+		b.Codec = c
+		return b
+	}
+	var last uint32
+	for i, step := range []struct {
+		codec codec.Codec
+		begin bool
+		ts    uint32
+		ms    int64
+		want  uint32 // ticks after the one before
+	}{
+		{codec.RED, true, 7, 0, 0},
+		{codec.Opus, false, 7 + 960, 20, 960},
+		{codec.PCMA, true, 1<<32 - 80, 60, 40 * 8},
+		{codec.PCMA, false, 80, 80, 160},
+		{codec.PCMU, true, 5, 180, 100 * 8},
+		{codec.Opus, true, 9, 200, 20 * 48},
+		{codec.RED, false, 9 + 960, 220, 960},
+	} {
+		b := at(step.codec, uint64(100+i), step.ts, step.ms)
+		if step.begin {
+			w.begin(nil, b, b.Arrival)
+		}
+		_, ts, ok := w.next(b)
+		if !ok || i > 0 && ts-last != step.want {
+			t.Errorf("step %d: %d ticks, want %d, %v", i, ts-last, step.want, ok)
+		}
+		if last = ts; w.rate != step.codec.ClockRate() {
+			t.Errorf("step %d: clock of %d Hz", i, w.rate)
+		}
+	}
+	w = newRewriter(48000, true)
+	b := at(codec.PCMA, 1, 12345, 0)
+	w.begin(nil, b, b.Arrival)
+	if _, ts, _ := w.next(b); ts != 12345 || w.rate != 8000 {
+		t.Errorf("toward a box: %d, clock of %d Hz", ts, w.rate)
+	}
 }

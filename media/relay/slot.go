@@ -114,6 +114,7 @@ type slot struct {
 	octets  uint32      // payload bytes under the media SSRC
 	capture packet.Time // when a capture time was last sent
 	errs    uint64
+	refused codec.Codec // what came last that the peer does not take
 }
 
 type resend struct {
@@ -130,7 +131,7 @@ func (s *slot) bind(key track.Key, o BindOptions, now packet.Time) {
 		return
 	}
 	s.unbind()
-	s.key, s.opts = key, o
+	s.key, s.opts, s.refused = key, o, codec.None
 	s.attach(now)
 }
 
@@ -248,8 +249,12 @@ func (s *slot) fromPast(u *upTrack, now packet.Time) bool {
 
 // begun switches the slot over to u, starting with b.
 func (s *slot) begun(u *upTrack, b *packet.Buffer, begin func()) {
+	rate := s.w.rate
 	begin()
-	s.current, s.target, s.replayAt = u, nil, 0
+	if s.w.rate != rate {
+		s.report = 0 // a peer maps timestamps to wall time by the last report (RFC 7160 §4.3), which was of the other clock
+	}
+	s.current, s.target, s.replayAt, s.refused = u, nil, 0, codec.None
 	s.capture, s.skip = 0, false
 	s.ids.begin(b)
 	if s.opts.OnBound != nil {
@@ -274,6 +279,7 @@ func (s *slot) offer(u *upTrack, b *packet.Buffer, now packet.Time) {
 // maySwitch begins with b if a decoder can.
 func (s *slot) maySwitch(u *upTrack, b *packet.Buffer) {
 	if !s.canCarry(b.Codec) {
+		s.refuse(b.Codec)
 		return
 	}
 	if s.cfg.Kind == track.Video && !b.Is(packet.Keyframe) {
@@ -283,6 +289,15 @@ func (s *slot) maySwitch(u *upTrack, b *packet.Buffer) {
 		return
 	}
 	s.begun(u, b, func() { s.w.begin(u, b, captured(b)) })
+}
+
+// refuse counts a packet that the peer cannot take, and says so once a binding.
+func (s *slot) refuse(c codec.Codec) {
+	s.sub.r.counts.drop(dropCodec)
+	if s.refused != c {
+		s.refused = c
+		s.sub.r.log.Info("subscriber does not take the codec", "peer", s.sub.name, "source", s.key.Source, "codec", c.String())
+	}
 }
 
 func (s *slot) canCarry(c codec.Codec) bool {

@@ -15,10 +15,11 @@ const (
 	dropLate             // before its slot's binding, or too late for its place
 	dropSink             // the connection took nothing more
 	dropSlow             // rest of a frame after dropSink
+	dropCodec            // of a codec that the subscriber did not accept
 	dropReasons
 )
 
-var dropNames = [dropReasons]string{"duplicate", "stale", "late", "sink-full", "frame-rest"}
+var dropNames = [dropReasons]string{"duplicate", "stale", "late", "sink-full", "frame-rest", "codec"}
 
 // ForwardBuckets are the upper bounds, in seconds, of Stats.Forward: from arrival in the box to the flush to the socket.
 var ForwardBuckets = [...]float64{0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1}
