@@ -12,6 +12,7 @@ import (
 const (
 	lostAfter    = 2 * time.Second  // without word from its box a room is lost
 	handKept     = 30 * time.Second // a lost room's hand and floor
+	reloadFor    = 5 * time.Second  // the same of a room whose page said goodbye: a page that is loaded anew does
 	doneAfter    = 3 * time.Second  // the floor is not given back by the press that was meant for the hand
 	extension    = 5 * time.Minute
 	maxExtended  = 2
@@ -56,6 +57,7 @@ type kept struct {
 type attending struct {
 	last     protocol.Presence
 	heard    time.Time
+	left     time.Time // when its page said goodbye
 	loud     time.Time // with the floor: when it was last at speech level
 	meter    meter
 	ready    bool

@@ -206,10 +206,26 @@ func TestHandAndFloorOfALostRoom(t *testing.T) {
 	if c.tile("a").Hand != 0 || c.floor() != "b" || c.tile("b").State != protocol.RoomLive {
 		t.Errorf("after 31 s: hand %d floor %q b %s", c.tile("a").Hand, c.floor(), c.tile("b").State)
 	}
-	c.there["b"].Page = false // the page closed, and its box says so
+	c.there["b"].Page = false // the page is loaded anew, and its box says so
+	c.pass(4 * time.Second)
+	if r := c.tile("b"); r.State != protocol.RoomAbsent || r.LastSeen == 0 || c.floor() != "b" {
+		t.Errorf("for 4 s without a page: %+v, floor %q", r, c.floor())
+	}
+	c.come("b")
+	c.pass(10 * time.Second)
+	if r := c.tile("b"); r.State != protocol.RoomLive || c.floor() != "b" {
+		t.Errorf("loaded anew: %+v, floor %q", r, c.floor())
+	}
+	c.there["b"].Page = false // closed
 	c.pass(time.Second)
-	if r := c.tile("b"); r.State != protocol.RoomAbsent || r.LastSeen == 0 || c.floor() != "" {
-		t.Errorf("left: %+v, floor %q", r, c.floor())
+	delete(c.there, "b") // its box has nothing more to say
+	c.pass(3 * time.Second)
+	if c.floor() != "b" {
+		t.Errorf("after 4 s: floor %q", c.floor())
+	}
+	c.pass(2 * time.Second)
+	if r := c.tile("b"); r.State != protocol.RoomAbsent || c.floor() != "" {
+		t.Errorf("closed: %+v, floor %q", r, c.floor())
 	}
 }
 

@@ -108,16 +108,19 @@ func (l *Live) delayed(r *protocol.RoomState, ms int) {
 	}
 }
 
-// away: nobody plays the room any more, and its box says so.
+// away: nobody plays the room any more, and its box says so. A page that is loaded anew finds its hand and its floor as they were.
 func (l *Live) away(r *protocol.RoomState, at *attending, now time.Time) {
 	if r.State != protocol.RoomAbsent {
+		at.left = now
 		r.LastSeen = protocol.At(now)
 		at.meter.silence()
 		l.delayed(r, 0)
 		l.stand(r, protocol.RoomAbsent, now)
 		l.say(r, protocol.WordAbsent, now)
 	}
-	l.forgo(r)
+	if now.Sub(at.left) >= reloadFor {
+		l.forgo(r)
+	}
 }
 
 // forgo lowers the hand and gives up the floor.
@@ -267,8 +270,12 @@ func (l *Live) Tick(now time.Time) {
 	}
 	for i := range s.Rooms {
 		r := &s.Rooms[i]
-		at := l.rooms[r.Room]
-		if at == nil || r.State == protocol.RoomAbsent || r.State == protocol.RoomRemoved {
+		at := l.at(r.Room)
+		switch r.State {
+		case protocol.RoomRemoved:
+			continue
+		case protocol.RoomAbsent:
+			l.away(r, at, now)
 			continue
 		}
 		if silent := now.Sub(at.heard); silent <= lostAfter {
