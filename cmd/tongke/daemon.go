@@ -113,6 +113,10 @@ func openStore(dir string) (*store.Store, error) {
 	if errors.Is(err, store.ErrLocked) {
 		return nil, inUseFault(dir, err)
 	}
+	if err == nil && unsettled(dir) { // since the caller settled it
+		s.Close()
+		return nil, inUseFault(dir, nil)
+	}
 	return s, dataFault(dir, err)
 }
 

@@ -55,7 +55,7 @@ func invite(ctx context.Context, dir string, in invitation) (code string, runnin
 			return err
 		},
 		func(s *store.Store) error {
-			made, _, err := join.Invite(s, join.Invitation{Campus: in.Campus, Classroom: in.Classroom, Name: in.Name})
+			made, _, err := join.Invite(s, join.Invitation{Campus: in.Campus, Classroom: in.Classroom, Name: in.Name, By: operator})
 			code = made.String()
 			return err
 		})

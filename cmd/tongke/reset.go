@@ -308,6 +308,16 @@ func settle(dir string) (erased bool, err error) {
 	return false, nil
 }
 
+// unsettled reports whether a data directory is being erased or restored.
+func unsettled(dir string) bool {
+	for _, marker := range []string{resetMarker, restoreMarker} {
+		if _, err := os.Lstat(filepath.Join(dir, marker)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // tidyHalves removes what backups and restores that were killed left behind: copies of keys. The caller holds the store.
 func tidyHalves(dir string) {
 	for _, pattern := range []string{".backup-*", stagingPrefix + "*"} {

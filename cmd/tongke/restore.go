@@ -113,14 +113,14 @@ func boxFiles(dir string) (names []string, err error) {
 
 // restore unpacks a backup beside, looks whether a box can live with it, and puts it in its place.
 func restore(dir string, r io.Reader) (m backup.Manifest, err error) {
-	if _, err := os.Stat(filepath.Join(dir, store.FileName)); err == nil { // no daemon may begin while we look
-		s, err := openStore(dir)
+	free := func() error { return nil }
+	if _, err := os.Stat(filepath.Join(dir, store.FileName)); err == nil {
+		s, err := openStore(dir) // and its lock is held until the marker stands: no daemon takes the old box meanwhile
 		if err != nil {
 			return m, err
 		}
-		if err := s.Close(); err != nil {
-			return m, err
-		}
+		defer s.Close()
+		free = s.Close // a file that is open cannot be renamed everywhere
 	}
 	staging, err := os.MkdirTemp(dir, stagingPrefix+"*") // 0700
 	if err != nil {
@@ -157,7 +157,7 @@ func restore(dir string, r io.Reader) (m backup.Manifest, err error) {
 	if err = syncFolder(dir); err != nil {
 		return m, err
 	}
-	if late := finishRestore(dir, nil); late != nil { // the next start goes on
+	if late := errors.Join(free(), finishRestore(dir, nil)); late != nil { // the next start goes on
 		return m, fmt.Errorf("%w; start again to finish", late)
 	}
 	return m, nil
@@ -207,8 +207,12 @@ func finishRestore(dir string, step func(path string) error) error {
 		return dataFault(dir, err)
 	}
 	var p restorePlan
-	if err := json.Unmarshal(doc, &p); err != nil || !strings.HasPrefix(p.Staging, stagingPrefix) || !strings.HasPrefix(p.Aside, asidePrefix) {
-		return fmt.Errorf("%s is damaged: %w", restoreMarker, err)
+	err = json.Unmarshal(doc, &p)
+	if err == nil && (!strings.HasPrefix(p.Staging, stagingPrefix) || !strings.HasPrefix(p.Aside, asidePrefix)) {
+		err = fmt.Errorf("folders %q and %q", p.Staging, p.Aside)
+	}
+	if err != nil {
+		return fmt.Errorf("%s is damaged: %w", filepath.Join(dir, restoreMarker), err)
 	}
 	return dataFault(dir, p.finish(dir, step))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tongke/media/packet"
+	"tongke/signaling/auth"
 	"tongke/signaling/join"
 	"tongke/signaling/store"
 )
@@ -141,6 +142,9 @@ func (c *control) boxBelow(ctx context.Context, which string) (string, error) {
 	return "", join.ErrNoBox
 }
 
+// operator is who works on a stopped box: root, or its own user, as auth.Operator is at the control socket.
+var operator = join.By{Name: "operator", Role: string(auth.Operator)}
+
 // withdrawCmd takes a box's place away.
 type withdrawCmd struct {
 	Yes  bool   `help:"Do not ask. 不再询问。"`
@@ -173,7 +177,7 @@ func (c *withdrawCmd) Run(con *console) error {
 			}
 			for _, b := range children {
 				if b.ID == c.Box || b.Name == c.Box {
-					_, err := join.WithdrawBox(s, b.ID)
+					_, err := join.WithdrawBox(s, b.ID, operator)
 					return err
 				}
 			}

@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"crypto/x509"
 	"net/http"
 	"runtime"
 	"time"
@@ -179,7 +178,7 @@ func (a *API) invite(w http.ResponseWriter, r request) error {
 	if err := readJSON(w, r.Request, &in); err != nil {
 		return err
 	}
-	code, inv, err := join.Invite(a.cfg.Store, join.Invitation(in))
+	code, inv, err := join.Invite(a.cfg.Store, join.Invitation{Campus: in.Campus, Classroom: in.Classroom, Name: in.Name, Replaces: in.Replaces, By: by(r)})
 	if err != nil {
 		return err
 	}
@@ -212,11 +211,7 @@ func (a *API) accept(w http.ResponseWriter, r request) error {
 	if err := readJSON(w, r.Request, &in); err != nil {
 		return err
 	}
-	var peer *x509.Certificate
-	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
-		peer = r.TLS.PeerCertificates[0]
-	}
-	out, err := a.cfg.Host.Accept(r.RemoteAddr, peer, in)
+	out, err := a.cfg.Host.Accept(r.RemoteAddr, peerOf(r), in)
 	if err != nil {
 		return err
 	}

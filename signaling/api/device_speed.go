@@ -1,7 +1,6 @@
 package api
 
 import (
-	"crypto/x509"
 	"errors"
 	"io"
 	"net/http"
@@ -32,11 +31,7 @@ func (a *API) speedRoutes() []route {
 
 // speed takes bytes of a box below and throws them away; of one box at a time, so that a measurement measures its own line and not ours.
 func (a *API) speed(w http.ResponseWriter, r request) error {
-	var peer *x509.Certificate
-	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
-		peer = r.TLS.PeerCertificates[0]
-	}
-	if _, err := a.cfg.Host.ChildOf(peer); err != nil {
+	if _, err := a.below(r); err != nil {
 		return err
 	}
 	if !a.measuring.TryLock() {

@@ -73,7 +73,9 @@ func (a *API) answerPairing(w http.ResponseWriter, r request) error {
 	if in.Replaces != "" && r.who.Role == auth.Technician { // withdrawing a box is the administrator's
 		return errForbidden
 	}
-	c, err := a.cfg.Host.PairAnswer(r.PathValue("id"), join.PairAnswer(in))
+	c, err := a.cfg.Host.PairAnswer(r.PathValue("id"), join.PairAnswer{
+		Same: in.Same, Campus: in.Campus, Classroom: in.Classroom, Name: in.Name, Replaces: in.Replaces, By: by(r),
+	})
 	if err != nil {
 		return err
 	}

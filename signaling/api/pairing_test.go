@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tongke/signaling/auth"
+	"tongke/signaling/lesson"
 	"tongke/signaling/store"
 )
 
@@ -49,6 +50,9 @@ func TestCodesOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := b.lessons.Create(lesson.Spec{ID: "l1", Title: "音乐"}, "admin"); err != nil {
+		t.Fatal(err)
+	}
 	made := func(body string) (out madeCodes, status int) {
 		w := b.ask(b.Public(), "POST", "/api/v1/technician-codes", body, b.signedIn)
 		json.Unmarshal(w.Body.Bytes(), &out)
@@ -81,6 +85,20 @@ func TestCodesOverHTTP(t *testing.T) {
 		if got := b.ask(b.Public(), "GET", path, "", cookie); got.Code != http.StatusForbidden {
 			t.Errorf("a technician gets %s: %d", path, got.Code)
 		}
+	}
+	for path, body := range map[string]string{ // both withdraw a box, or leave a parent: an administrator's
+		"/api/v1/pairings/x":     `{"same":true,"name":"x","replaces":"child"}`,
+		"/api/v1/device/pairing": `{"address":"https://127.0.0.1:1","replace":true}`,
+	} {
+		if got := b.ask(b.Public(), "POST", path, body, cookie); got.Code != http.StatusForbidden {
+			t.Errorf("a technician says %s at %s: %d %s", body, path, got.Code, got.Body)
+		}
+	}
+	if got := b.ask(b.Public(), "GET", "/api/v1/lessons", "", cookie); got.Code != http.StatusOK || strings.TrimSpace(got.Body.String()) != "[]" {
+		t.Errorf("a technician sees lessons: %d %s", got.Code, got.Body)
+	}
+	if got := b.ask(b.Public(), "GET", "/api/v1/lessons/l1", "", cookie); got.Code != http.StatusNotFound {
+		t.Errorf("a technician sees a lesson: %d %s", got.Code, got.Body)
 	}
 	for _, body := range []string{`{"old":"x","password":"long enough"}`, `{"user":"admin","password":"long enough"}`} {
 		if got := b.ask(b.Public(), "POST", "/api/v1/password", body, cookie); got.Code != http.StatusForbidden {

@@ -126,15 +126,12 @@ func (a *API) signInByCode(w http.ResponseWriter, r request, code string) error 
 	return done(w)
 }
 
+// by is who asks, for package join's rows of the audit.
+func by(r request) join.By { return join.By{Name: r.who.User, Role: string(r.who.Role)} }
+
 func (a *API) withdrawBox(w http.ResponseWriter, r request) error {
-	c, err := a.cfg.Host.Withdraw(r.PathValue("id"))
-	if err != nil {
+	if _, err := a.cfg.Host.Withdraw(r.PathValue("id"), by(r)); err != nil {
 		return err
-	}
-	if err := a.cfg.Store.Audit(store.AuditRow{
-		At: time.Now().UTC(), Action: store.AuditWithdraw, Who: r.who.User, Role: string(r.who.Role), Campus: c.CampusID, Object: c.ID, Detail: map[string]string{"name": c.Name, "classroom": c.Classroom},
-	}); err != nil {
-		a.cfg.Log.Error("withdrawal not noted", "box", c.ID, "err", err)
 	}
 	return done(w)
 }
@@ -180,13 +177,6 @@ func (a *API) takeRoom(w http.ResponseWriter, r request) error {
 	p, err := a.cfg.Host.TakeRoom(c, in)
 	if err != nil {
 		return err
-	}
-	if in.ReplaceBox != "" {
-		if err := a.cfg.Store.Audit(store.AuditRow{
-			At: time.Now().UTC(), Action: store.AuditWithdraw, Who: c.Name, Role: "box", Campus: p.CampusID, Object: in.ReplaceBox, Detail: map[string]string{"replaced by": c.ID, "classroom": p.Classroom},
-		}); err != nil {
-			a.cfg.Log.Error("replacement not noted", "box", in.ReplaceBox, "err", err)
-		}
 	}
 	return writeJSON(w, http.StatusOK, p)
 }

@@ -40,6 +40,8 @@ const (
 
 	codeGuesses = 30 // of everybody together, then one a second: 2^40 / 3·10^7 a year
 
+	timeBack = 24 * time.Hour // how far a noted time may be ahead of the parent's
+
 	// MaxCodeLife is the longest that a code can be good for.
 	MaxCodeLife = 7 * 24 * time.Hour
 )
@@ -191,10 +193,14 @@ func (a *Auth) UseTechnicianKey(parent string, key []byte) error {
 	})
 }
 
-// NoteTime keeps a time that is known to be right: codes that ended before it open nothing here, whatever the clock says later.
+// NoteTime keeps a time that the parent says is right: codes that ended before it open nothing here, whatever the clock says later.
+//
+// It goes forward, by a quarter of an hour at least. It goes back only where the parent is more than a day behind what was noted: then the
+// parent's own clock was wrong and has been mended, and without that the box would take no code for as long as the clock had been ahead.
+// A parent that is a little behind (a slow clock, a measurement of the link) changes nothing. What a code opened stays used either way.
 func (a *Auth) NoteTime(now time.Time) error {
 	return a.changeTechnicians(func(t *technicians) (bool, error) {
-		if now.Sub(t.Trusted) < codeUnit {
+		if ahead := now.Sub(t.Trusted); ahead < codeUnit && ahead >= -timeBack {
 			return false, nil
 		}
 		t.Trusted = now.UTC().Truncate(time.Second)

@@ -153,6 +153,37 @@ func TestCodeAndClock(t *testing.T) {
 	}
 }
 
+// TestATimeThatWasNotedGoesBack: a parent whose clock was once years ahead must not shut technicians out for years.
+func TestATimeThatWasNotedGoesBack(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		noted []time.Duration // what the parent said, counted from the making of the code
+		want  error
+	}{
+		{"years ahead, then mended", []time.Duration{8 * 365 * 24 * time.Hour, 10 * time.Minute}, nil},
+		{"years ahead", []time.Duration{8 * 365 * 24 * time.Hour}, ErrCodeExpired},
+		{"a day and a little ahead, then mended", []time.Duration{25 * time.Hour, 30 * time.Minute}, nil},
+		{"some hours ahead, and back: what was over stays over", []time.Duration{20 * time.Hour, 10 * time.Minute}, ErrCodeExpired},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				core, member, clock := alliance(t)
+				made := time.Now()
+				code := newCode(t, core, boxID, time.Hour, ForTechnician)
+				for _, n := range tt.noted {
+					if err := member.NoteTime(made.Add(n)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				clock.right = false
+				if _, err := member.SignInByCode("192.0.2.1:1", false, code); !errors.Is(err, tt.want) {
+					t.Errorf("%v, want %v", err, tt.want)
+				}
+			})
+		})
+	}
+}
+
 func TestCodeForTheAdministratorsPassword(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, member, _ := alliance(t)

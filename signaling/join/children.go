@@ -21,8 +21,29 @@ func (p place3) valid() bool {
 	return place(p.campus) && (p.classroom == "" || place(p.classroom)) && place(p.name)
 }
 
+// By is who takes a box's place away, for the audit.
+type By struct {
+	Name string // of a person, or of the box that takes the place; "operator" at the command line
+	Role string
+}
+
+// withdraw is the one place where a box below loses its own, and where that is written down.
+func withdraw(tx *store.Tx, c store.Child, by By, successor string) error {
+	row := store.AuditRow{
+		At: time.Now().UTC(), Action: store.AuditWithdraw, Who: by.Name, Role: by.Role, Campus: c.CampusID, Object: c.ID,
+		Detail: map[string]string{"name": c.Name, "classroom": c.Classroom},
+	}
+	if successor != "" {
+		row.Detail["replaced by"] = successor
+	}
+	if err := tx.Audit(row); err != nil {
+		return err
+	}
+	return store.Children.Delete(tx, c.ID)
+}
+
 // takeOver withdraws the box that a new one stands in for and gives the new one what was not said otherwise: its campus and classroom.
-func takeOver(tx *store.Tx, old, id string, at place3) (place3, error) {
+func takeOver(tx *store.Tx, old, id string, at place3, by By) (place3, error) {
 	if old == "" || old == id {
 		return at, nil
 	}
@@ -36,26 +57,26 @@ func takeOver(tx *store.Tx, old, id string, at place3) (place3, error) {
 	if at.campus == "" {
 		at.campus, at.classroom = c.CampusID, c.Classroom
 	}
-	return at, store.Children.Delete(tx, old)
+	return at, withdraw(tx, c, by, id)
 }
 
 // WithdrawBox takes a child's place away: its certificate is refused from now on. Whoever runs the uplinks is told by Host.Left, or has to
 // end them when this is called without a host.
-func WithdrawBox(s *store.Store, id string) (c store.Child, err error) {
+func WithdrawBox(s *store.Store, id string, by By) (c store.Child, err error) {
 	err = s.Update(func(tx *store.Tx) error {
 		if c, err = store.Children.Get(tx, id); errors.Is(err, store.ErrNotFound) {
 			return ErrNoBox
 		} else if err != nil {
 			return err
 		}
-		return store.Children.Delete(tx, id)
+		return withdraw(tx, c, by, "")
 	})
 	return c, err
 }
 
 // Withdraw takes a child's place away and closes its uplink at once.
-func (h *Host) Withdraw(id string) (store.Child, error) {
-	c, err := WithdrawBox(h.Store, id)
+func (h *Host) Withdraw(id string, by By) (store.Child, error) {
+	c, err := WithdrawBox(h.Store, id, by)
 	if err != nil {
 		return c, err
 	}
@@ -190,7 +211,7 @@ func (h *Host) TakeRoom(c store.Child, wish RoomWish) (Placed, error) {
 				return ErrOccupied
 			}
 			wish.Classroom = o.Classroom
-			if err := store.Children.Delete(tx, old); err != nil {
+			if err := withdraw(tx, o, By{c.Name, "box"}, c.ID); err != nil {
 				return err
 			}
 		}

@@ -27,6 +27,7 @@ type Invitation struct {
 	Classroom string
 	Name      string // of the box; "" = its own
 	Replaces  string // id of the box whose place it takes, and its campus and classroom where none are given; "" = none
+	By        By     // who asks it in
 }
 
 // Invite makes a code. It needs the store only, so that the command line can do it while no daemon runs.
@@ -73,7 +74,8 @@ func Invite(s *store.Store, in Invitation) (Code, store.Invitation, error) {
 		}
 		inv = store.Invitation{
 			ID: code.ID, Key: code.key(), AllianceID: meta.AllianceID, AllianceName: meta.AllianceName,
-			CampusID: in.Campus, Classroom: in.Classroom, BoxName: in.Name, Replaces: in.Replaces, Created: now, Expires: now.Add(Life),
+			CampusID: in.Campus, Classroom: in.Classroom, BoxName: in.Name, Replaces: in.Replaces, By: in.By.Name, ByRole: in.By.Role,
+			Created: now, Expires: now.Add(Life),
 		}
 		return store.Invitations.Put(tx, code.ID, inv)
 	})
@@ -224,7 +226,7 @@ func (h *Host) accept(tx *store.Tx, inv store.Invitation, peer *x509.Certificate
 	if !place(name) {
 		return Envelope{}, store.Child{}, ErrRequest
 	}
-	if _, err := takeOver(tx, inv.Replaces, id, place3{campus: inv.CampusID}); err != nil && !errors.Is(err, ErrNoBox) { // withdrawn meanwhile
+	if _, err := takeOver(tx, inv.Replaces, id, place3{campus: inv.CampusID}, By{inv.By, inv.ByRole}); err != nil && !errors.Is(err, ErrNoBox) { // withdrawn meanwhile
 		return Envelope{}, store.Child{}, err
 	}
 	name, err := freeName(tx, name, id)

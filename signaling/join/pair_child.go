@@ -160,7 +160,7 @@ func (p *Pairer) pair(ctx context.Context, one *pairing) {
 	}()
 	joined, err := p.exchange(ctx, one)
 	if err == nil {
-		err = Adopt(p.cfg.Store, joined, one.replace)
+		err = p.adopt(ctx, one, joined)
 	}
 	if err == nil && p.cfg.Adopted != nil {
 		err = p.cfg.Adopted(joined.BoxName)
@@ -181,6 +181,20 @@ func (p *Pairer) pair(ctx context.Context, one *pairing) {
 		v.State = PairFailed
 	}
 	p.cfg.Log.Info("pairing ended", "state", v.State, "err", err)
+}
+
+// adopt writes the parent down, unless the pairing was cancelled: under the lock, so that a Cancel comes before it and wins, or after it and
+// has nothing left to cancel.
+func (p *Pairer) adopt(ctx context.Context, one *pairing, joined Joined) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if one.over {
+		return context.Canceled
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return Adopt(p.cfg.Store, joined, one.replace)
 }
 
 func (p *Pairer) exchange(ctx context.Context, one *pairing) (Joined, error) {
@@ -206,7 +220,7 @@ func (p *Pairer) exchange(ctx context.Context, one *pairing) (Joined, error) {
 		return Joined{}, ErrRequest
 	}
 	path := "/" + theirs.ID
-	defer func() { // a person at the parent need not look at what is over; once accepted, this is refused
+	defer func() { // a person at the parent need not look at what is over; to one that was answered it makes no difference
 		bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), pairByeFor)
 		defer cancel()
 		_ = j.tell(bye, http.MethodDelete, path, nil, seen, nil)

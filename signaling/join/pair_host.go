@@ -35,6 +35,7 @@ type PairAnswer struct {
 	Classroom string
 	Name      string // of the box; "" = its own
 	Replaces  string // id of the box whose place it takes, "" = none
+	By        By     // who says it
 }
 
 // pairs are the pairings at the parent. They live in memory: a restart ends them, and the child begins again.
@@ -223,7 +224,7 @@ func (h *Host) admit(one *pair, a PairAnswer) (child store.Child, grant Grant, e
 		if err := h.refuseLoop(tx, id); err != nil {
 			return err
 		}
-		if at, err = takeOver(tx, a.Replaces, id, at); err != nil {
+		if at, err = takeOver(tx, a.Replaces, id, at, a.By); err != nil {
 			return err
 		}
 		if at.name == "" {

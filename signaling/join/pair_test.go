@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -203,6 +204,36 @@ func TestPairingIsCancelled(t *testing.T) {
 	}
 }
 
+// TestPairingIsCancelledAtTheLastMoment cancels when both ends have said yes and the grant is here: what was cancelled does not join.
+func TestPairingIsCancelledAtTheLastMoment(t *testing.T) {
+	p, box := newParent(t), jointest.New(t)
+	child, s := newPairer(t, box)
+	cancelled := make(chan struct{})
+	boxes := pairHandler(p.Host, p.box.ID)
+	p.url = serveTLS(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete { // the child's last word, which it sends with the grant in its hand
+			child.Cancel()
+			close(cancelled)
+		}
+		boxes.ServeHTTP(w, r)
+	}), p.box)
+	v := begin(t, child, p.url)
+	if _, err := p.PairAnswer(p.digits(t).ID, join.PairAnswer{Same: true, Campus: "north"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Say(v.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	<-cancelled
+	if _, err := child.Begin("https://"+closedPort(t), false); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the next one is over, and so the first", func() bool { return child.View().State == join.PairFailed })
+	if up, ok, err := s.Parent(); ok || err != nil {
+		t.Errorf("joined %+v, %v", up, err)
+	}
+}
+
 // TestPairingThroughAThirdParty forwards every byte between two TLS connections: the commitment names the wrong certificate.
 func TestPairingThroughAThirdParty(t *testing.T) {
 	p, box, third := newParent(t), jointest.New(t), jointest.New(t)
@@ -360,8 +391,8 @@ func TestReplacing(t *testing.T) {
 	}
 
 	// By an invitation.
-	one := old("三(1)班", time.Hour)
-	got, err := dial(t.Context(), p.url, p.invite(t, join.Invitation{Replaces: one}), jointest.New(t))
+	one, first := old("三(1)班", time.Hour), jointest.New(t)
+	got, err := dial(t.Context(), p.url, p.invite(t, join.Invitation{Replaces: one, By: join.By{Name: "李芳", Role: "administrator"}}), first)
 	if err != nil || got.Parent.Classroom != "三(1)班" || got.Parent.CampusID != "north" {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -378,7 +409,7 @@ func TestReplacing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := p.PairAnswer(id, join.PairAnswer{Same: true, Replaces: two}); err != nil || c.Classroom != "三(2)班" || c.CampusID != "north" {
+	if c, err := p.PairAnswer(id, join.PairAnswer{Same: true, Replaces: two, By: join.By{Name: "王强", Role: "administrator"}}); err != nil || c.Classroom != "三(2)班" || c.CampusID != "north" {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if _, err := p.Store.Child(two); !errors.Is(err, store.ErrNotFound) || gone[1] != two {
@@ -427,14 +458,66 @@ func TestReplacing(t *testing.T) {
 	}
 
 	// And without a new one.
-	if _, err := p.Withdraw(box.ID); err != nil || gone[3] != box.ID {
+	if _, err := p.Withdraw(box.ID, join.By{Name: "operator", Role: "operator"}); err != nil || gone[3] != box.ID {
 		t.Errorf("%v, told %v", err, gone)
 	}
 	if _, err := p.ChildOf(box.Certificate); !errors.Is(err, join.ErrNoBox) {
 		t.Errorf("withdrawn: %v", err)
 	}
-	if _, err := p.Withdraw(box.ID); !errors.Is(err, join.ErrNoBox) {
+	if _, err := p.Withdraw(box.ID, join.By{}); !errors.Is(err, join.ErrNoBox) {
 		t.Errorf("withdrawn twice: %v", err)
+	}
+
+	// Each has left its row.
+	rows, err := p.Store.Audits(100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, r := range rows {
+		told = append(told, strings.Join([]string{r.Action, r.Who, r.Role, r.Campus, r.Object, r.Detail["classroom"], r.Detail["replaced by"]}, " "))
+	}
+	want := []string{ // the newest first
+		"box.withdraw operator operator north " + box.ID + " 三(3)班 ",
+		"box.withdraw " + c.Name + " box north " + three + " 三(3)班 " + box.ID,
+		"box.withdraw 王强 administrator north " + two + " 三(2)班 " + box.ID,
+		"box.withdraw 李芳 administrator north " + one + " 三(1)班 " + first.ID,
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("the audit says\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestNobodyIsAwayLongerThanItWasLookedFor: a parent that was off for a night knows of no box where it was meanwhile, so for ten minutes
+// after its start no box takes the room of another.
+func TestNobodyIsAwayLongerThanItWasLookedFor(t *testing.T) {
+	for _, tt := range []struct {
+		up   time.Duration // how long the parent runs
+		want error
+	}{
+		{time.Minute, join.ErrOccupied},
+		{time.Hour, nil},
+	} {
+		box := jointest.New(t)
+		h := join.NewHost(join.Host{
+			Store: openStore(t), Identity: box.Identity, Log: slog.New(slog.DiscardHandler), Online: func(string) bool { return false },
+			Name: func() string { return "core" }, URLs: func() []string { return nil }, Began: time.Now().Add(-tt.up),
+		})
+		old := store.Child{ID: "old", Name: "old", CampusID: "north", Classroom: "三(1)班", LastSeen: time.Now().Add(-12 * time.Hour)}
+		asks := store.Child{ID: "new", Name: "new", CampusID: "north"}
+		err := h.Store.Update(func(tx *store.Tx) error {
+			return errors.Join(store.Children.Put(tx, old.ID, old), store.Children.Put(tx, asks.ID, asks))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rooms, err := h.Rooms(asks)
+		if err != nil || len(rooms) != 1 || time.Duration(rooms[0].AwaySeconds)*time.Second > tt.up+time.Minute {
+			t.Errorf("up for %v: %+v, %v", tt.up, rooms, err)
+		}
+		if _, err := h.TakeRoom(asks, join.RoomWish{ReplaceBox: old.ID}); !errors.Is(err, tt.want) {
+			t.Errorf("up for %v: %v, want %v", tt.up, err, tt.want)
+		}
 	}
 }
 

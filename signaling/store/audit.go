@@ -37,26 +37,29 @@ type AuditRow struct {
 
 // Audit adds a row; it is on disk when nil is returned.
 func (s *Store) Audit(row AuditRow) error {
+	return s.Update(func(tx *Tx) error { return tx.Audit(row) })
+}
+
+// Audit adds a row that is on disk together with what it tells of, or not at all.
+func (tx *Tx) Audit(row AuditRow) error {
 	data, err := json.Marshal(row)
 	if err != nil {
 		return err
 	}
-	return s.db.Update(func(tx *bolt.Tx) error {
-		b := tx.Bucket([]byte(BucketAudit))
-		n, err := b.NextSequence()
-		if err != nil {
-			return err
-		}
-		if n > maxAudit {
-			c := b.Cursor()
-			if k, _ := c.First(); k != nil && binary.BigEndian.Uint64(k) <= n-maxAudit {
-				if err := c.Delete(); err != nil {
-					return err
-				}
+	b := tx.tx.Bucket([]byte(BucketAudit))
+	n, err := b.NextSequence()
+	if err != nil {
+		return err
+	}
+	if n > maxAudit {
+		c := b.Cursor()
+		if k, _ := c.First(); k != nil && binary.BigEndian.Uint64(k) <= n-maxAudit {
+			if err := c.Delete(); err != nil {
+				return err
 			}
 		}
-		return b.Put(binary.BigEndian.AppendUint64(nil, n), data)
-	})
+	}
+	return b.Put(binary.BigEndian.AppendUint64(nil, n), data)
 }
 
 // Audits reads the last rows, newest first, at most most.

@@ -61,6 +61,8 @@ type Invitation struct {
 	Classroom    string    `json:"classroom,omitzero"`
 	BoxName      string    `json:"boxName,omitzero"`
 	Replaces     string    `json:"replaces,omitzero"` // id of the box whose place the new one takes
+	By           string    `json:"by,omitzero"`       // who made it, and as what
+	ByRole       string    `json:"byRole,omitzero"`
 	Created      time.Time `json:"created"`
 	Expires      time.Time `json:"expires"`
 	Used         time.Time `json:"used,omitzero"`
