@@ -91,6 +91,10 @@ func (p payloadType) rtpmap() string {
 		return "opus/48000/2"
 	case p.codec == codec.RED:
 		return "red/48000/2"
+	case p.codec == codec.PCMA:
+		return "PCMA/8000"
+	case p.codec == codec.PCMU:
+		return "PCMU/8000"
 	case p.codec == codec.H264:
 		return "H264/90000"
 	}
@@ -148,7 +152,10 @@ func pionKind(k track.Kind) webrtc.RTPCodecType {
 func (p payloadType) pion() webrtc.RTPCodecParameters {
 	name, _, _ := strings.Cut(p.rtpmap(), "/")
 	c := webrtc.RTPCodecCapability{MimeType: "video/" + name, ClockRate: 90000, SDPFmtpLine: p.fmtp}
-	if !p.codec.Video() {
+	switch {
+	case p.codec.G711():
+		c.MimeType, c.ClockRate = "audio/"+name, p.codec.ClockRate()
+	case !p.codec.Video():
 		c.MimeType, c.ClockRate, c.Channels = "audio/"+name, 48000, 2
 	}
 	for _, f := range p.feedback {

@@ -15,7 +15,7 @@ import (
 type format struct {
 	pt       uint8
 	name     string // lower case
-	clock    string // "90000", "48000/2"
+	clock    string // "90000", "48000/2", "8000"
 	params   map[string]string
 	rawFmtp  string
 	feedback []string
@@ -38,12 +38,20 @@ func readFormats(m *sdp.MediaDescription) []format {
 			all = append(all, format{pt: uint8(pt)})
 		}
 	}
+	for i := range all { // RFC 3551 table 4: these need no rtpmap
+		switch {
+		case m.MediaName.Media == "audio" && all[i].pt == 0:
+			all[i].name, all[i].clock = "pcmu", "8000"
+		case m.MediaName.Media == "audio" && all[i].pt == 8:
+			all[i].name, all[i].clock = "pcma", "8000"
+		}
+	}
 	for _, a := range m.Attributes {
 		switch a.Key {
 		case "rtpmap":
 			if f, rest := find(a.Value); f != nil {
 				name, clock, _ := strings.Cut(rest, "/")
-				f.name, f.clock = strings.ToLower(name), clock
+				f.name, f.clock = strings.ToLower(name), strings.TrimSuffix(clock, "/1") // one channel, which need not be said
 			}
 		case "fmtp":
 			if f, rest := find(a.Value); f != nil {
@@ -126,6 +134,14 @@ func (s *section) chooseAudio(all []format) {
 		}
 	}
 	s.codecs = append(s.codecs, payloadType{pt: opus.pt, codec: codec.Opus, fmtp: "minptime=10;useinbandfec=1", feedback: feedback})
+	if s.single {
+		return // whoever publishes to us can do better
+	}
+	for _, c := range []codec.Codec{codec.PCMA, codec.PCMU} {
+		if f := first(all, c.String(), "8000"); f != nil && !s.taken(f.pt) {
+			s.codecs = append(s.codecs, payloadType{pt: f.pt, codec: c, feedback: common(f.feedback, audioFeedback)})
+		}
+	}
 }
 
 var (

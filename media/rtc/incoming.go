@@ -19,7 +19,7 @@ type Incoming struct {
 	Kind  track.Kind
 	MID   string
 	RID   track.Layer // "" without simulcast
-	Codec codec.Codec // H264, VP8, or Opus (each packet says whether it is RED); None on an uplink's video slot, which carries both
+	Codec codec.Codec // H264, VP8, or Opus (each packet says whether it is RED, and on an uplink, G.711); None on an uplink's video slot, which carries both
 	SSRC  uint32
 	Slot  int // on an uplink: the index among the m-lines we receive on
 
@@ -29,7 +29,7 @@ type Incoming struct {
 
 	// guarded by r.mu
 	section   *section
-	clock     uint32
+	clock     uint32 // Hz
 	over      bool
 	log       recvLog
 	reception reception
@@ -93,6 +93,10 @@ func (in *Incoming) take(pkt *rtp.Packet, isRTX bool, now packet.Time) *packet.B
 		in.keyframes.want(false)
 		in.r.asked = true
 	}
+	if rate := w.codec.ClockRate(); rate != in.clock && receipt == fresh {
+		// The sender has changed to a voice of another clock: what was known of its timestamps is of the former (RFC 7160 §4.3).
+		in.clock, in.capture, in.reception.hasTransit = rate, captureClock{}, false
+	}
 	if !isRTX {
 		in.stats.Packets++
 		in.stats.Bytes += uint64(len(payload))
@@ -135,7 +139,7 @@ func (in *Incoming) fill(b *packet.Buffer, pkt *rtp.Packet, c codec.Codec, seq u
 		b.Flags |= packet.Repaired
 		in.stats.Repaired++
 	}
-	if in.r.clock.known {
+	if in.r.clock.known && c.ClockRate() == in.clock { // else it is late, of the time before the clock changed
 		if at, ok := in.capture.time(pkt.Timestamp, in.clock); ok {
 			b.Capture = min(at.Add(in.r.clock.value), now) // nothing is captured after it came
 		}

@@ -73,12 +73,12 @@ func TestRealOffers(t *testing.T) {
 		{"chromium-publish", nil, []string{"audio 63:red 111:opus recvonly", "video 108:H264 109:rtx recvonly"}, ""},
 		{"chromium-publish", []codec.Codec{codec.VP8}, []string{"audio 63:red 111:opus recvonly", "video 96:VP8 97:rtx recvonly"}, ""},
 		{"chromium-simulcast", nil, []string{"audio 63:red 111:opus recvonly", "video 108:H264 109:rtx recvonly"}, "recv q;h;f"},
-		{"chromium-watch", nil, []string{"audio 63:red 111:opus sendonly", "video 108:H264 96:VP8 109:rtx 97:rtx sendonly", "video 108:H264 96:VP8 109:rtx 97:rtx sendonly"}, ""},
+		{"chromium-watch", nil, []string{"audio 63:red 111:opus 8:PCMA 0:PCMU sendonly", "video 108:H264 96:VP8 109:rtx 97:rtx sendonly", "video 108:H264 96:VP8 109:rtx 97:rtx sendonly"}, ""},
 		{"firefox-publish", nil, []string{"audio 109:opus recvonly", "video 120:VP8 124:rtx recvonly"}, ""},
 		{"firefox-simulcast", nil, []string{"audio 109:opus recvonly", "video 120:VP8 124:rtx recvonly"}, "recv q;h;f"},
-		{"firefox-watch", nil, []string{"audio 109:opus sendonly", "video 120:VP8 124:rtx sendonly", "video 120:VP8 124:rtx sendonly"}, ""},
+		{"firefox-watch", nil, []string{"audio 109:opus 8:PCMA 0:PCMU sendonly", "video 120:VP8 124:rtx sendonly", "video 120:VP8 124:rtx sendonly"}, ""},
 		{"aiortc-publish", nil, []string{"audio 96:opus recvonly", "video 101:H264 102:rtx recvonly"}, ""},
-		{"aiortc-watch", nil, []string{"audio 96:opus sendonly", "video 101:H264 97:VP8 102:rtx 98:rtx sendonly"}, ""},
+		{"aiortc-watch", nil, []string{"audio 96:opus 8:PCMA 0:PCMU sendonly", "video 101:H264 97:VP8 102:rtx 98:rtx sendonly"}, ""},
 		{"obs-publish", nil, []string{"audio 111:opus recvonly", "video 96:H264 recvonly"}, ""},
 	} {
 		var p *Peer

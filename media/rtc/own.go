@@ -15,15 +15,21 @@ import (
 
 // What we offer ourselves, on uplinks and to pages.
 var (
-	ownAudio = []payloadType{
+	ownVoice = []payloadType{
 		{pt: 63, codec: codec.RED, apt: 111, fmtp: "111/111", feedback: audioFeedback},
 		{pt: 111, codec: codec.Opus, fmtp: "minptime=10;useinbandfec=1", feedback: audioFeedback},
 	}
+	ownAudio = append(slices.Clone(ownVoice), staticVoice...)
 	ownVideo = []payloadType{
 		{pt: 102, codec: codec.H264, fmtp: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", feedback: videoFeedback},
 		{pt: 103, codec: codec.H264, rtx: true, apt: 102, fmtp: "apt=102"},
 		{pt: 96, codec: codec.VP8, feedback: videoFeedback},
 		{pt: 97, codec: codec.VP8, rtx: true, apt: 96, fmtp: "apt=96"},
+	}
+	// staticVoice is G.711 under the numbers that it has everywhere (RFC 3551 table 4), for what comes from network cameras.
+	staticVoice = []payloadType{
+		{pt: 8, codec: codec.PCMA, feedback: audioFeedback},
+		{pt: 0, codec: codec.PCMU, feedback: audioFeedback},
 	}
 	ownExtensions = extensions{twcc: 1, capture: 2}
 )

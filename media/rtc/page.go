@@ -168,7 +168,7 @@ func registerLater(m *webrtc.MediaEngine, d *description) error {
 	for _, s := range d.sections {
 		have[s.kind] = have[s.kind] || !s.reject
 	}
-	for kind, codecs := range map[track.Kind][]payloadType{track.Audio: ownAudio, track.Video: ownVideo} {
+	for kind, codecs := range map[track.Kind][]payloadType{track.Audio: ownVoice, track.Video: ownVideo} {
 		for _, p := range codecs {
 			if have[kind] {
 				break

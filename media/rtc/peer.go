@@ -61,6 +61,7 @@ type Peer struct {
 	outBy   atomic.Pointer[map[uint32]int] // slot by SSRC and RTX SSRC
 
 	channels map[string]*Channel // fixed
+	talkBy   time.Duration       // how long the channels may take to open once the ends are connected; fixed
 	feedback bool                // we receive media; fixed
 
 	wake chan struct{} // something for run to look at
@@ -109,7 +110,7 @@ func (p *Peer) connect(d *description, times pathTimes, tunnel netip.AddrPort) e
 	if err != nil {
 		return fmt.Errorf("make connection: %w", err)
 	}
-	p.pc = pc
+	p.pc, p.talkBy = pc, unheard*times.message
 	pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) { p.poke() })
 	pc.OnDataChannel(func(c *webrtc.DataChannel) { _ = c.Close() }) // all channels of ours are agreed beforehand
 	return nil
@@ -180,9 +181,14 @@ func (p *Peer) poke() {
 	}
 }
 
+// unheard is how many messages may go without an answer before channels count as dead. pion sends the first message of an association, and
+// the second, nine times at most (maxInitRetrans of its sctp) and then gives up without a word. What comes later all the same wedges its
+// reader in completeHandshake, which nobody waits for any more: no Close ends that goroutine. So we close before it gives up.
+const unheard = 800
+
 // run is the peer's goroutine. It ends after End.
 func (p *Peer) run() {
-	var ticks <-chan time.Time
+	var ticks, talk <-chan time.Time
 	retry := time.NewTimer(time.Hour)
 	defer retry.Stop()
 	if p.feedback {
@@ -197,7 +203,14 @@ func (p *Peer) run() {
 			return
 		case <-p.wake:
 			p.look()
+			if talk == nil && len(p.channels) > 0 && p.ready.Load() {
+				talk = time.After(p.talkBy)
+			}
 			p.recv.serve(packet.Now())
+		case <-talk:
+			if p.pc.SCTP().State() != webrtc.SCTPTransportStateConnected {
+				p.End(ErrFailed)
+			}
 		case <-retry.C:
 			p.recv.serve(packet.Now())
 		case <-ticks:

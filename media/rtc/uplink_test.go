@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
 
 	"tongke/media/codec"
 	"tongke/media/packet"
@@ -39,6 +40,28 @@ func link(t testing.TB, o UplinkOptions) (child, parent *Peer) {
 	return child, parent
 }
 
+// An uplink over which no message comes ends, though its path lives, before pion gives its messages up.
+func TestUplinkWithoutMessagesEnds(t *testing.T) {
+	t.Parallel()
+	data := func(b []byte) bool { return len(b) > 0 && b[0] == 23 } // RFC 5246 §6.2.1
+	pc := stock(t, func(b []byte) bool { return !data(b) }, nil)
+	if _, err := pc.CreateDataChannel(ChannelControl, nil); err != nil {
+		t.Fatal(err)
+	}
+	p, answer, err := newEngine(t).AnswerUplink(context.Background(), offerOf(t, pc), UplinkOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "connected", func() bool { return p.State() == Connected })
+	within(t, "the end", p.Done())
+	if p.Reason() != ErrFailed {
+		t.Errorf("ended: %v", p.Reason())
+	}
+}
+
 func TestUplink(t *testing.T) {
 	child, parent := link(t, UplinkOptions{})
 	for _, end := range []struct {
@@ -61,7 +84,7 @@ func TestUplink(t *testing.T) {
 		if s.Kind != want || s.SSRC == 0 || child.Incoming()[i].SSRC != s.SSRC || (want == track.Video) != (s.RTXSSRC != 0) {
 			t.Errorf("slot %d: %v, SSRC %d and %d, at the child %d", i, s.Kind, s.SSRC, s.RTXSSRC, child.Incoming()[i].SSRC)
 		}
-		if want == track.Audio && (s.PayloadTypes[codec.RED] == 0 || s.PayloadTypes[codec.Opus] == 0) ||
+		if mu, ok := s.PayloadTypes[codec.PCMU]; want == track.Audio && (s.PayloadTypes[codec.RED] == 0 || s.PayloadTypes[codec.Opus] == 0 || s.PayloadTypes[codec.PCMA] != 8 || !ok || mu != 0) ||
 			want == track.Video && (s.PayloadTypes[codec.H264] == 0 || s.PayloadTypes[codec.VP8] == 0 || s.RTX[codec.H264] == 0) || s.TWCCExt == 0 || s.CaptureExt == 0 {
 			t.Errorf("slot %d: %+v", i, s)
 		}
@@ -79,7 +102,7 @@ func TestUplink(t *testing.T) {
 		}
 		want := map[string]bool{}
 		for i, s := range dir.from.Slots() {
-			c := codec.RED
+			c := []codec.Codec{codec.RED, codec.PCMA, codec.PCMU}[i%3]
 			if s.Kind == track.Video {
 				c = []codec.Codec{codec.H264, codec.VP8}[i%2]
 			}
