@@ -237,7 +237,7 @@ func TestNoDamageNoGap(t *testing.T) {
 	}
 }
 
-// A bad sector is a hole of its size, not the end of the recording; and recovery cuts nothing off that the disk may give again.
+// A bad sector is a hole of its size, not the end of the recording.
 func TestBadSectors(t *testing.T) {
 	x := newRotting(t)
 	data := x.segments[2]
@@ -264,6 +264,65 @@ func (b *badSectors) ReadAt(p []byte, off int64) (int, error) {
 		return 0, &fs.PathError{Op: "read", Err: syscall.EIO}
 	}
 	return b.r.ReadAt(p, off)
+}
+
+// Recovery cuts nothing off that the disk may give again.
+func TestResumeOverBadSectors(t *testing.T) {
+	b := newBox(t)
+	w := b.create(b.options())
+	b.lesson(w, 0, 300)
+	path := filepath.Join(b.dir(), segmentName(1))
+	abandon(w)
+	data, err := os.ReadFile(path)
+	b.must(err)
+	written := int64(len(bytes.TrimRight(data, "\x00")))
+	o := b.options()
+	o.reads = func(_ uint32, f io.ReaderAt) io.ReaderAt { // its last blocks
+		return &badSectors{r: f, from: (written - 3*blockSize) / blockSize * blockSize, to: 1 << 40}
+	}
+	b.pass(time.Second)
+	w = b.resume(o)
+	if st, err := os.Stat(path); err != nil || st.Size() < written {
+		t.Errorf("%d bytes of %d are left, %v", st.Size(), written, err)
+	}
+	b.lesson(w, 400, 100)
+	b.must(w.Close())
+	got := seqs(t, b.open(), track.Voice) // the disk gives everything again
+	wantRun(t, got[:min(300, len(got))], 0, 300)
+	wantRun(t, got[300:], 400, 100)
+}
+
+// A track whose name is lost keeps its number: a new one would be given the packets that nobody can name.
+func TestResumeOverANamelessTrack(t *testing.T) {
+	b := newBox(t)
+	w := b.create(b.options())
+	b.lesson(w, 0, 100)
+	abandon(w)
+	path := filepath.Join(b.dir(), segmentName(1))
+	data, err := os.ReadFile(path)
+	b.must(err)
+	var h header
+	b.must(h.decode(data))
+	s := scanner{r: bytes.NewReader(data), id: h.id, size: int64(len(data)), off: headerSize}
+	last := int64(0) // the voice's
+	for {
+		var r record
+		off, err := s.next(&r)
+		if err != nil {
+			break
+		}
+		if r.kind == kindTrack {
+			last = off
+		}
+	}
+	data[last+recordSize] ^= 1
+	b.must(os.WriteFile(path, data, 0o600))
+	b.pass(time.Second)
+	w = b.resume(b.options())
+	if id := w.Track(voice()); id != 3 {
+		t.Errorf("the next track is %d, and packets of 2 have no name", id)
+	}
+	b.must(w.Close())
 }
 
 // A key that is lost costs its source, and the file's loss is told from an erasure.

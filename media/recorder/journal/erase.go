@@ -74,7 +74,7 @@ func EraseRange(dir string, keys Keys, e ErasedRange) error {
 	if err := tidy(dir); err != nil {
 		return fmt.Errorf("erase: %w", err)
 	}
-	r, err := open(dir, keys, true)
+	r, err := open(&Reader{dir: dir, keys: keys, owner: true})
 	if err == nil {
 		err = dropDerived(dir)
 	}

@@ -8,6 +8,7 @@ package journal
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"time"
 
@@ -148,6 +149,8 @@ type Options struct {
 	Boot    func() ([16]byte, time.Duration) // start of the machine and the time since, default from the system
 	Begin   packet.Time                      // when the first packet came: journal time 0 of Create, the end of the gap of Resume; default now
 	Disk    Disk                             // default the system's
+
+	reads func(number uint32, f io.ReaderAt) io.ReaderAt // what Resume reads a segment through; nil: the file itself
 }
 
 const (

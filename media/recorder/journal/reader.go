@@ -22,6 +22,7 @@ type Reader struct {
 	keys   Keys
 	lesson string
 	owner  bool // the writer itself reads: everything whole counts
+	reads  func(number uint32, f io.ReaderAt) io.ReaderAt
 
 	mu     sync.Mutex
 	view   *view
@@ -57,10 +58,12 @@ type part struct {
 }
 
 // Open opens the journal in dir for reading, damaged or not. ErrErased when its keys were erased, ErrNoKey when they are elsewhere.
-func Open(dir string, keys Keys) (*Reader, error) { return open(dir, keys, false) }
+func Open(dir string, keys Keys) (*Reader, error) {
+	return open(&Reader{dir: dir, keys: keys})
+}
 
-func open(dir string, keys Keys, owner bool) (*Reader, error) {
-	r := &Reader{dir: dir, keys: keys, lesson: filepath.Base(dir), owner: owner}
+func open(r *Reader) (*Reader, error) {
+	r.lesson = filepath.Base(r.dir)
 	if err := r.Refresh(); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
@@ -125,6 +128,9 @@ func (r *Reader) part(number uint32, key []byte, live bool) (*part, error) {
 	}
 	p := &part{number: number, path: path, size: st.Size()}
 	in := &careful{r: f}
+	if r.reads != nil {
+		in.r = r.reads(number, f)
+	}
 	if p.header, err = readHeader(in, number, p.size); err != nil {
 		return nil, fmt.Errorf("segment %d: %w", number, err)
 	}

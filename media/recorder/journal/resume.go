@@ -47,7 +47,7 @@ func (w *Writer) recover() error {
 	if len(numbers) == 0 {
 		return ErrNotJournal
 	}
-	r, err := open(w.dir, w.keys, true)
+	r, err := open(&Reader{dir: w.dir, keys: w.keys, owner: true, reads: w.o.reads})
 	if err != nil {
 		return err
 	}
