@@ -184,7 +184,7 @@ func (p *Peer) poke() {
 // unheard is how many messages may go without an answer before channels count as dead. pion sends the first message of an association, and
 // the second, nine times at most (maxInitRetrans of its sctp) and then gives up without a word. What comes later all the same wedges its
 // reader in completeHandshake, which nobody waits for any more: no Close ends that goroutine. So we close before it gives up.
-const unheard = 800
+const unheard = 8
 
 // run is the peer's goroutine. It ends after End.
 func (p *Peer) run() {
