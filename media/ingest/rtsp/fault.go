@@ -52,6 +52,7 @@ const (
 	Silent        = "camera-silent"
 	NoKeyframe    = "camera-no-keyframe"
 	LessonCodec   = "camera-lesson-codec"
+	Elsewhere     = "camera-elsewhere"
 )
 
 // faults are the sentences: at most 16 characters each in Chinese.
@@ -70,6 +71,7 @@ var faults = map[string][2]Words{
 	BFrames:       {{"摄像头开了 B 帧", "The camera sends B-frames"}, {"请在摄像头网页里关闭 B 帧", "Turn B-frames off on the camera's own page"}},
 	Silent:        {{"摄像头连上了，没有画面", "The camera answers and sends nothing"}, {"给摄像头断电再通电", "Switch the camera off and on"}},
 	NoKeyframe:    {{"摄像头一直没有关键帧", "The camera sends no keyframe"}, {"I 帧间隔改成 2 秒", "Set its I-frame interval to 2 seconds"}},
+	Elsewhere:     {{"摄像头让我们去别处找它", "The camera sends us elsewhere"}, {"照说明书填它自己的地址", "Write its own address as its manual says"}},
 	LessonCodec:   {{"这节课的画面不是 H.264", "This lesson's pictures are not H.264"}, {"老师换用 Chromium 浏览器", "Let the teacher use Chromium"}},
 }
 
@@ -160,7 +162,7 @@ func refusal(code base.StatusCode) *Fault {
 // passwords again and again.
 func (f *Fault) stubborn() bool {
 	switch f.Code {
-	case NoPassword, NoPath, HEVC, MJPEG, OtherCodec, BFrames, NoVideo, Certificate:
+	case NoPassword, NoPath, HEVC, MJPEG, OtherCodec, BFrames, NoVideo, Certificate, Elsewhere:
 		return true
 	}
 	return false

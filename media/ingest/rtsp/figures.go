@@ -26,7 +26,9 @@ type figures struct {
 	lastKey  packet.Time
 	apart    [keyframes]time.Duration
 	keys     int
-	since    packet.Time // of the present count
+	heard    packet.Time   // the first frame
+	first    time.Duration // from there to the first keyframe
+	since    packet.Time   // of the present count
 	count    int
 	bytes    int
 	fps      float64
@@ -41,6 +43,9 @@ func (f *figures) see(one *frame, bytes int, now packet.Time) {
 			f.backwards++
 		}
 	}
+	if f.frames == 0 {
+		f.heard = now
+	}
 	f.frames++
 	f.last = one.timestamp
 	if one.bFrame {
@@ -50,6 +55,9 @@ func (f *figures) see(one *frame, bytes int, now packet.Time) {
 		if f.keyTaken && now > f.lastKey {
 			f.apart[f.keys%keyframes] = now.Sub(f.lastKey)
 			f.keys++
+		}
+		if !f.keyTaken {
+			f.first = now.Sub(f.heard)
 		}
 		f.keyTaken, f.lastKey = true, now
 	}
@@ -66,9 +74,12 @@ func (f *figures) see(one *frame, bytes int, now packet.Time) {
 	}
 }
 
-// between is the longest distance of the last keyframes, or how long the next one has been waited for if that is longer; 0: not known.
+// between is the longest distance of the last keyframes, or how long one has been waited for if that is longer; 0: not known.
 func (f *figures) between(now packet.Time) time.Duration {
 	var most time.Duration
+	if f.keys == 0 && f.first > rareAfter {
+		most = f.first
+	}
 	for _, d := range f.apart {
 		most = max(most, d)
 	}

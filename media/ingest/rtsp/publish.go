@@ -16,7 +16,7 @@ import (
 // How long a stream rests before it is dialled again. Together with the dialling it stays below 3 s for a camera that answers.
 var rests = []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond, 1200 * time.Millisecond}
 
-// stubbornRest is for what a person must put right at the camera.
+// stubbornRest is for what a person must put right at the camera. A refused password rests longer.
 const stubbornRest = 30 * time.Second
 
 // Publish connects the camera and publishes it as key until ctx ends; then the source is withdrawn and the camera left. A camera that
@@ -33,7 +33,7 @@ func (c *Camera) Publish(ctx context.Context, r *relay.Relay, key track.Key) {
 	}
 	wg.Wait()
 	p.close()
-	c.note(func() { c.wanted, c.live = false, false })
+	c.note(func() { c.wanted, c.live, c.looked = false, false, time.Now().UTC() })
 }
 
 // keep dials one stream again and again until ctx ends.
@@ -55,12 +55,10 @@ func (c *Camera) keep(ctx context.Context, s *stream, p *publication) {
 		}
 		rest := rests[min(tries, len(rests)-1)]
 		if f.stubborn() {
-			rest = stubbornRest
+			rest = max(stubbornRest, c.secret.rest())
 		}
 		tries++
-		select {
-		case <-time.After(rest):
-		case <-ctx.Done():
+		if !c.secret.wait(ctx, rest) {
 			return
 		}
 		c.note(func() { c.redials++ })
@@ -291,11 +289,11 @@ func (c *Camera) found() Found {
 	}
 	slices.Reverse(f.Streams)
 	f.OK = f.Fault == nil
-	main := f.Streams[0]
+	rare := slices.ContainsFunc(f.Streams, func(s Stream) bool { return s.KeyframeSeconds > rareAfter.Seconds() })
 	switch {
 	case f.Fault != nil:
 		f.Verdict = f.Fault.Text
-	case len(main.Notes) > 0 && main.KeyframeSeconds > rareAfter.Seconds():
+	case rare:
 		f.Verdict = noteRare
 	default:
 		f.Verdict = Words{"摄像头可以用", "The camera can be used"}

@@ -1,8 +1,8 @@
 // Package rtsp makes a source of a network camera: it reads the camera's H264 by RTSP (RFC 2326, RFC 7826) and publishes it at
 // media/relay, the main stream and the sub stream as two layers of one source. Nothing is decoded and nothing is encoded.
 //
-// A Camera is at rest until Publish is called, and connected only while Publish or Probe runs; both end with their context, and with them
-// all that they started. A stream that breaks is dialled again, each stream for itself:
+// A Camera is at rest until Publish is called, and connected only while Publish, Probe, Try or Look runs; all end with their context, and with
+// them all that they started. A stream that breaks is dialled again, each stream for itself:
 //
 //	dialling ──answers──▶ waiting for a keyframe ──keyframe──▶ live
 //	   ▲  │                       │                              │
@@ -116,6 +116,7 @@ type Stream struct {
 	Height          int         `json:"height,omitempty"`
 	FPS             float64     `json:"fps,omitempty"`
 	KeyframeSeconds float64     `json:"keyframeSeconds,omitempty"` // between keyframes, the longest of the last few
+	WaitSeconds     float64     `json:"waitSeconds,omitempty"`     // for its first keyframe, so far: RTSP cannot ask for one
 	Kbps            int         `json:"kbps,omitempty"`
 	Lost            uint64      `json:"lost"`    // packets
 	Dropped         uint64      `json:"dropped"` // frames, because something of them was missing
@@ -129,6 +130,7 @@ type Stream struct {
 type Status struct {
 	State    State     `json:"state"`
 	Since    time.Time `json:"since,omitzero"`
+	Looked   time.Time `json:"looked,omitzero"` // when it was last asked what it offers, or left; zero: nobody knows anything of it
 	Streams  []Stream  `json:"streams"`
 	Fault    *Fault    `json:"fault,omitempty"` // why there is no picture
 	Redials  int       `json:"redials"`         // since Publish began
@@ -141,11 +143,13 @@ type Camera struct {
 	log     *slog.Logger
 	streams []*stream // the smallest first, as the relay wants layers
 	clock   deviceClock
+	secret  *password
 
 	mu       sync.Mutex
 	wanted   bool
 	live     bool
 	since    time.Time
+	looked   time.Time
 	refused  *Fault // by the relay
 	redials  int
 	requests uint64
@@ -153,7 +157,7 @@ type Camera struct {
 
 // New makes a camera at rest from a valid configuration.
 func New(cfg Config, log *slog.Logger) *Camera {
-	c := &Camera{cfg: cfg, log: log.With("camera", cfg.Name)}
+	c := &Camera{cfg: cfg, log: log.With("camera", cfg.Name), secret: newPassword()}
 	if cfg.Sub != "" {
 		c.streams = append(c.streams, newStream(c, cfg.Sub, LayerSub))
 	}
@@ -174,7 +178,7 @@ func (c *Camera) Status() Status {
 	main := s.Streams[len(s.Streams)-1]
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.Since, s.Redials, s.Requests = c.since, c.redials, c.requests
+	s.Since, s.Looked, s.Redials, s.Requests = c.since, c.looked, c.redials, c.requests
 	switch {
 	case !c.wanted:
 	case c.live:

@@ -74,8 +74,11 @@ type fakeCamera struct {
 	tcpOnly        bool
 	udpOnly        bool
 	address        string
+	redirect       string // where DESCRIBE sends to
 
 	mu      sync.Mutex
+	shown   int // requests with a password
+	asked   int // requests of any kind
 	server  *gortsplib.Server
 	films   map[string]film
 	streams map[string]*gortsplib.ServerStream
@@ -260,6 +263,13 @@ func (f *fakeCamera) dialled() int {
 	return f.dials
 }
 
+// counts are how many requests came, and how many of them showed a password.
+func (f *fakeCamera) counts() (asked, shown int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked, f.shown
+}
+
 // url is the address of a stream.
 func (f *fakeCamera) url(path string) string {
 	scheme := "rtsp://"
@@ -283,6 +293,12 @@ func (f *fakeCamera) OnConnClose(x *gortsplib.ServerHandlerOnConnCloseCtx) {
 }
 
 func (f *fakeCamera) let(c *gortsplib.ServerConn, r *base.Request, path string) (*base.Response, *gortsplib.ServerStream, error) {
+	f.mu.Lock()
+	f.asked++
+	if len(r.Header["Authorization"]) > 0 {
+		f.shown++
+	}
+	f.mu.Unlock()
 	if f.user != "" && !c.VerifyCredentials(r, f.user, f.password) {
 		return &base.Response{StatusCode: base.StatusUnauthorized}, nil, liberrors.ErrServerAuth{}
 	}
@@ -296,7 +312,11 @@ func (f *fakeCamera) let(c *gortsplib.ServerConn, r *base.Request, path string) 
 }
 
 func (f *fakeCamera) OnDescribe(x *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
-	return f.let(x.Conn, x.Request, x.Path)
+	r, stream, err := f.let(x.Conn, x.Request, x.Path)
+	if f.redirect != "" && r.StatusCode == base.StatusOK && strings.Trim(x.Path, "/") != "moved" {
+		return &base.Response{StatusCode: base.StatusFound, Header: base.Header{"Location": base.HeaderValue{f.redirect}}}, nil, nil
+	}
+	return r, stream, err
 }
 
 func (f *fakeCamera) OnSetup(x *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {

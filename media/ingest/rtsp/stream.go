@@ -2,10 +2,6 @@ package rtsp
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"net"
 	"net/url"
 	"strings"
@@ -14,6 +10,7 @@ import (
 
 	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
+	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
@@ -52,6 +49,7 @@ type stream struct {
 	dropped   uint64
 	heard     packet.Time // the last packet
 	began     packet.Time // of the connection
+	ended     packet.Time // of the last one
 }
 
 func newStream(c *Camera, address string, layer track.Layer) *stream {
@@ -66,9 +64,13 @@ func (s *stream) seen() Stream {
 		Layer: s.layer, Live: s.live, Codec: s.codec, Width: s.figures.width, Height: s.figures.height, FPS: round(s.figures.fps), Kbps: s.figures.kbps,
 		Lost: s.lost + s.framer.lost, Dropped: s.dropped + s.framer.dropped, Transport: s.trying, Sound: s.sound, Fault: s.fault,
 	}
-	apart := s.figures.between(packet.Now())
-	if !s.live {
-		apart = s.figures.between(s.figures.lastKey)
+	now := packet.Now()
+	apart := s.figures.between(now)
+	switch {
+	case s.trying == "":
+		apart = s.figures.between(s.ended)
+	case !s.live && s.heard != 0:
+		out.WaitSeconds = round(now.Sub(s.began).Seconds())
 	}
 	out.KeyframeSeconds = round(apart.Seconds())
 	for _, n := range []struct {
@@ -131,17 +133,7 @@ func (s *stream) over(ctx context.Context, way string, h handler) error {
 		}
 	}
 	c, udp := s.client(u, way)
-	// A redirection to another host would take the password there, and one to itself would never end.
-	dial, dials, home := c.DialContext, 0, ""
-	c.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) { // from the client's goroutine alone
-		if dials++; dials == 1 {
-			home = address
-		}
-		if address != home || dials > 3 {
-			return nil, fault(NotUnderstood, "it sends us elsewhere")
-		}
-		return dial(ctx, network, address)
-	}
+	g := keepHome(c, u)
 	if err := c.Start(); err != nil {
 		return err
 	}
@@ -153,8 +145,8 @@ func (s *stream) over(ctx context.Context, way string, h handler) error {
 		wg.Wait()
 		s.away()
 	}()
-	if err := s.play(c, u, udp, h, fail); err != nil {
-		return orEnded(ctx, err)
+	if err := s.play(ctx, c, u, udp, h, fail); err != nil {
+		return g.explain(orEnded(ctx, err))
 	}
 	wg.Go(func() { fail(c.Wait()) }) // ends with the client
 	tick := time.NewTicker(lookEvery)
@@ -194,7 +186,7 @@ func (s *stream) reset(way string) {
 func (s *stream) away() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.live, s.trying = false, ""
+	s.live, s.trying, s.ended = false, "", packet.Now()
 }
 
 // overdue says why the connection is given up, or nil.
@@ -226,13 +218,15 @@ func (s *stream) client(u *base.URL, way string) (*gortsplib.Client, *tap) {
 		Protocol:    &protocol,
 		ReadTimeout: answerWithin, WriteTimeout: writeWithin,
 		UserAgent:   "tongke",
-		TLSConfig:   s.tls(u),
 		DialContext: (&net.Dialer{Timeout: dialWithin}).DialContext,
 		OnResponse:  s.answered(u.Scheme),
 
 		OnTransportSwitch: func(error) {},  // the library would write to the standard log
 		OnPacketsLost:     func(uint64) {}, // counted by framer
 		OnDecodeError:     func(error) {},
+	}
+	if u.Scheme == "rtsps" {
+		c.DialTLSContext = s.sealed(u)
 	}
 	if way != UDP {
 		return c, nil
@@ -261,46 +255,25 @@ func (s *stream) answered(scheme string) func(*base.Response) {
 	}
 }
 
-// tls trusts whom web browsers trust, or the one certificate whose fingerprint was written down: cameras sign their own.
-func (s *stream) tls(u *base.URL) *tls.Config {
-	pin := strings.ToLower(strings.ReplaceAll(s.camera.cfg.Fingerprint, ":", ""))
-	c := &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
-	// #nosec G402 -- VerifyConnection below checks the certificate, by its fingerprint where one is given
-	c.InsecureSkipVerify = true
-	c.VerifyConnection = func(st tls.ConnectionState) error {
-		sum := sha256.Sum256(st.PeerCertificates[0].Raw)
-		got := hex.EncodeToString(sum[:])
-		if pin != "" {
-			if got == pin {
-				return nil
-			}
-			return &unknownCertificate{got}
-		}
-		if verify(st, u.Hostname()) != nil {
-			return &unknownCertificate{got}
-		}
-		return nil
+// offers asks what the camera has, and shows the password where it asks for one.
+func (s *stream) offers(ctx context.Context, c *gortsplib.Client, u *base.URL) (session *description.Session, err error) {
+	cfg := s.camera.cfg
+	if cfg.User == "" {
+		session, _, err = c.Describe(u)
+		return session, err
 	}
-	return c
-}
-
-// verify checks a certificate as a browser would.
-func verify(st tls.ConnectionState, host string) error {
-	others := x509.NewCertPool()
-	for _, c := range st.PeerCertificates[1:] {
-		others.AddCert(c)
-	}
-	_, err := st.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: host, Intermediates: others})
-	return err
+	full := *u
+	full.User = url.UserPassword(cfg.User, cfg.Password)
+	err = s.camera.secret.show(ctx, func() error {
+		session, _, err = c.Describe(&full)
+		return err
+	})
+	return session, err
 }
 
 // play asks for the stream's H264 and begins to receive it.
-func (s *stream) play(c *gortsplib.Client, u *base.URL, udp *tap, h handler, fail func(error)) error {
-	full := *u
-	if cfg := s.camera.cfg; cfg.User != "" {
-		full.User = url.UserPassword(cfg.User, cfg.Password)
-	}
-	session, _, err := c.Describe(&full)
+func (s *stream) play(ctx context.Context, c *gortsplib.Client, u *base.URL, udp *tap, h handler, fail func(error)) error {
+	session, err := s.offers(ctx, c, u)
 	if err != nil {
 		return err
 	}
