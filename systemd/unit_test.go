@@ -52,6 +52,12 @@ func TestDaemonUnit(t *testing.T) {
 		{"Service", "ProtectSystem", "strict"},
 		{"Service", "CapabilityBoundingSet", ""},
 		{"Service", "AmbientCapabilities", ""},
+		// Nothing of /dev but the sound cards, for their volumes.
+		{"Service", "PrivateDevices", "yes"},
+		{"Service", "DevicePolicy", "closed"},
+		{"Service", "DeviceAllow", "char-alsa rw"},
+		{"Service", "BindPaths", "-/dev/snd"},
+		{"Service", "SupplementaryGroups", "audio"},
 		{"Install", "WantedBy", "multi-user.target"},
 	} {
 		if got := u[want.section][want.key]; !slices.Equal(got, []string{want.value}) {

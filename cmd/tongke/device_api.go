@@ -10,7 +10,9 @@ import (
 	"time"
 	"unicode"
 
+	"tongke/device/alsa"
 	"tongke/device/network"
+	"tongke/device/probe"
 	"tongke/media/library"
 	"tongke/signaling/api"
 	"tongke/signaling/join"
@@ -27,6 +29,8 @@ type deviceDesk struct {
 	check   *fullCheck
 	network *network.Changes
 	run     network.Runner
+	sound   func() probe.Sound
+	card    func(number int) (alsa.Card, error)
 	reset   func() error // erases everything and begins anew, a moment later
 	off     func()       // switches the machine off, a moment later
 }
@@ -34,7 +38,7 @@ type deviceDesk struct {
 var _ api.Device = (*deviceDesk)(nil)
 
 func (d *daemon) newDeviceDesk() *deviceDesk {
-	return &deviceDesk{d: d, check: d.newFullCheck(), network: d.newNetwork(), run: runProgram, reset: d.factoryReset, off: d.powerOff}
+	return &deviceDesk{d: d, check: d.newFullCheck(), network: d.newNetwork(), run: runProgram, sound: readSound, card: alsa.Open, reset: d.factoryReset, off: d.powerOff}
 }
 
 // State says how the box is.

@@ -42,7 +42,7 @@ var table = []rule{
 	{"no-display", "screen", Fault, Words{"没找到大屏", "No screen found"}, Words{"打开大屏，插紧 HDMI 线", "Turn the screen on, push the HDMI cable in"}, noDisplay, nil},
 	{"screen-elsewhere", "screen", Fault, Words{"大屏没切到同课", "Screen shows another source"}, Words{"按大屏的“信号源”，选 HDMI 2", "Press Source, choose HDMI 2"}, screenElsewhere, []string{"no-display"}},
 	{"no-speaker", "speaker", Warning, Words{"没找到喇叭", "No speaker found"}, Words{"插紧大屏的 HDMI 线或音箱", "Push in the screen's HDMI cable or the speaker's"}, noSpeaker, []string{"no-display"}},
-	{"sound-off", "speaker", Warning, Words{"设备的音量是 0", "The box's volume is zero"}, Words{"在“设备”页把音量调大", "Turn it up on the page of the device"}, soundOff, []string{"no-speaker"}},
+	{"sound-off", "speaker", Warning, Words{"设备的音量是 0", "The box's volume is zero"}, Words{"在“设备”页点“打开声音”", "On the page of the device, press Turn the sound on"}, soundOff, []string{"no-speaker"}},
 	{"screen-silent", "speaker", Warning, Words{"听不到大屏的声音", "Screen's sound not heard"}, Words{"把大屏音量调到 30 以上", "Volume above 30"}, screenSilent, []string{"no-speaker", "sound-off"}},
 	// What others see and hear of us.
 	{"camera-unplugged", "camera", Warning, Words{"摄像头没插好", "Camera unplugged"}, Words{"插紧摄像头的 USB 线", "Push its USB cable in"}, cameraUnplugged, nil},
@@ -52,7 +52,7 @@ var table = []rule{
 	{"net-camera-password", "camera", Warning, Words{"网络摄像头不认密码", "The network camera refuses the password"}, Words{"填摄像头自己的用户名和密码", "Write the camera's own user and password"}, netCameraPassword, nil},
 	{"net-camera-format", "camera", Warning, Words{"网络摄像头格式用不了", "The network camera sends what browsers cannot show"}, Words{"在它的网页改 H.264，关 B 帧", "On its own page choose H.264, without B-frames"}, netCameraFormat, nil},
 	{"microphone-missing", "microphone", Warning, Words{"话筒没插好", "Microphone unplugged"}, Words{"插紧话筒的线", "Push its cable in"}, microphoneMissing, nil},
-	{"microphone-off", "microphone", Warning, Words{"话筒音量是 0", "The microphone's volume is zero"}, Words{"在“设备”页把话筒调大", "Turn it up on the page of the device"}, microphoneOff, []string{"microphone-missing"}},
+	{"microphone-off", "microphone", Warning, Words{"话筒音量是 0", "The microphone's volume is zero"}, Words{"在“设备”页点“打开话筒”", "On the page of the device, press Turn the microphone on"}, microphoneOff, []string{"microphone-missing"}},
 	{"microphone-silent", "microphone", Warning, Words{"话筒没有声音", "Microphone silent"}, Words{"看话筒开关和电池", "Check its switch and battery"}, microphoneSilent, []string{"microphone-missing", "microphone-off"}},
 	// What ages.
 	{"disk-failing", "disk", Warning, Words{"硬盘坏了", "Disk is failing"}, Words{"照常上课，不能录；请换设备", "Lessons go on unrecorded; replace the box"}, diskFailing, nil},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"tongke/device/alsa"
 	"tongke/device/probe"
 )
 
@@ -58,16 +59,12 @@ func microphoneOff(in *Input) ([]any, string, bool) {
 	if in.Facts.MicrophoneHeard == Yes || !in.classroom() {
 		return nil, "", false
 	}
-	return allAtZero(in.Machine.Sound.Microphones(), func(c probe.Control) bool { return c.Capture && !strings.Contains(c.Name, "Boost") })
+	return allAtZero(in.Machine.Sound.Microphones(), func(c probe.Control) bool { return c.Capture && !alsa.Boost(c.Name) })
 }
 
 func microphoneSilent(in *Input) ([]any, string, bool) {
 	return nil, tellMicrophones(in), in.Facts.MicrophoneHeard == No
 }
-
-// The volumes that everything passes, in the order in which a card has one of them. A card's others may rest at zero, such as
-// headphones.
-var mainVolumes = []string{"Master", "PCM", "DAC", "Digital", "Speaker", "Front", "Line Out", "Headset", "Headphone"}
 
 // soundOff: every card that has a volume plays nothing. Sockets of HDMI have switches only, and the screen its own volume.
 func soundOff(in *Input) ([]any, string, bool) {
@@ -77,7 +74,7 @@ func soundOff(in *Input) ([]any, string, bool) {
 	cards := in.Machine.Sound.Speakers()
 	for i, c := range cards {
 		cards[i].Controls = nil
-		for _, name := range mainVolumes {
+		for _, name := range alsa.Main() {
 			at := slices.IndexFunc(c.Controls, func(k probe.Control) bool { return !k.Capture && k.Name == name && k.Max > k.Min })
 			if at >= 0 {
 				cards[i].Controls = []probe.Control{c.Controls[at]}

@@ -19,6 +19,5 @@ func (system) Now() time.Time                              { return time.Now() }
 func (system) Synchronised() bool                          { return true }
 func (system) Space(string) (total, free int64, err error) { return 0, 0, errOther }
 func (system) Formats(string) ([]Format, error)            { return nil, errOther }
-func (system) Mixer(int) ([]Control, error)                { return nil, errOther }
 
 func (system) Addresses() map[string][]netip.Prefix { return addresses() }

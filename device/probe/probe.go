@@ -198,6 +198,9 @@ type Options struct {
 // ReadNetwork reads the network alone: some dozen small files.
 func ReadNetwork(root fs.FS, calls Calls) Network { return tree{root}.network(calls) }
 
+// ReadSound reads the sound cards alone.
+func ReadSound(root fs.FS, calls Calls) Sound { return tree{root}.sound(calls) }
+
 // Read reads the whole machine from root (os.DirFS("/") for the machine itself). It takes well under a second on a mini-PC: about
 // three hundred small files.
 func Read(root fs.FS, calls Calls, o Options) Machine {

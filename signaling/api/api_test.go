@@ -180,6 +180,7 @@ var permissions = map[string]string{
 	"DELETE /api/v1/device/pairing":                            "technician administrator operator",
 	"GET /api/v1/device":                                       "classroom technician administrator operator", // of classrooms only the screen beside the box: TestDeviceRights
 	"GET /api/v1/device/history":                               "classroom technician administrator operator",
+	"POST /api/v1/device/volume":                               "classroom technician administrator operator",
 	"POST /api/v1/device/look":                                 "classroom technician administrator operator",
 	"GET /api/v1/device/check":                                 "classroom technician administrator operator",
 	"POST /api/v1/device/check":                                "classroom technician administrator operator",

@@ -15,6 +15,8 @@ type Device interface {
 	State(ctx context.Context) (DeviceState, error)
 	// Look reads and judges the machine now instead of at the next minute.
 	Look(ctx context.Context)
+	// OpenVolume lets sound through the machine's cards: what is "speaker" or "microphone".
+	OpenVolume(ctx context.Context, what string) (DeviceVolume, error)
 	// History covers the last hours; the caller has bounded them.
 	History(hours int) DeviceHistory
 
@@ -157,6 +159,7 @@ func (a *API) deviceRoutes() []route {
 		{"GET", "/api/v1/device", looks, "How this box is: the doctor's report, the uplink, the disk.", 200, nil, DeviceState{}, a.screenLooks(a.device), false},
 		{"GET", "/api/v1/device/history", looks, "The plots, one value a minute; ?hours=1 to 192, 24 if not said.", 200, nil, DeviceHistory{}, a.screenLooks(a.deviceHistory), false},
 		{"POST", "/api/v1/device/look", looks, "Read and judge the machine now instead of at the next minute.", 204, nil, nil, a.screenLooks(a.lookAtDevice), false},
+		{"POST", "/api/v1/device/volume", looks, "Turn up what plays or hears here, where it is at zero or switched off.", 200, volumeWish{}, DeviceVolume{}, a.screenLooks(a.openVolume), false},
 		{"GET", "/api/v1/device/check", looks, "How far the full check is.", 200, nil, DeviceCheck{}, a.screenLooks(a.deviceCheck), false},
 		{"POST", "/api/v1/device/check", looks, "Begin a full check. In a lesson: 409, or with wait at its end.", 202, checkStart{}, DeviceCheck{}, a.screenInstalls(a.startCheck), false},
 		{"POST", "/api/v1/device/check/answer", looks, "Answer what only a person in the room knows.", 204, checkAnswer{}, nil, a.screenInstalls(a.answerCheck), false},

@@ -59,6 +59,9 @@ func (m *machine) UndoNetwork(token string) error { return m.did("undo %s", toke
 func (m *machine) Join(_ context.Context, address, code, name string) (string, error) {
 	return "tk-1", m.did("join %s %s %s", address, code, name)
 }
+func (m *machine) OpenVolume(_ context.Context, what string) (DeviceVolume, error) {
+	return DeviceVolume{What: what, Percent: 70, Set: []string{}}, m.did("volume %s", what)
+}
 func (m *machine) Rooms(context.Context) ([]DeviceRoomChoice, error) { return nil, m.did("rooms") }
 func (m *machine) SetRoom(_ context.Context, r RoomChange) (DeviceRoom, error) {
 	return DeviceRoom{Classroom: r.Classroom}, m.did("room %s%s", r.Classroom, r.ReplaceBox)
@@ -81,6 +84,7 @@ var deviceAsks = []struct {
 	{"GET", "", "", "looks", 200, "state"},
 	{"GET", "/history?hours=3", "", "looks", 200, "history 3"},
 	{"POST", "/look", "", "looks", 204, "look"},
+	{"POST", "/volume", `{"what":"microphone"}`, "looks", 200, "volume microphone"},
 	{"GET", "/check", "", "looks", 200, ""},
 	{"POST", "/check", "", "installs", 202, "check false"},
 	{"POST", "/check", `{"wait":true}`, "installs", 202, "check true"},
@@ -188,6 +192,9 @@ func TestDeviceBodies(t *testing.T) {
 		if w.Code != http.StatusUnsupportedMediaType {
 			t.Errorf("%s %s as text: %d", a.method, a.path, w.Code)
 		}
+	}
+	if w := b.ask(b.Public(), "POST", "/api/v1/device/volume", `{"what":"screen"}`, b.signedIn); w.Code != 400 || code(w) != "volume-invalid" {
+		t.Errorf("the volume of a screen: %d %s", w.Code, w.Body)
 	}
 	for _, q := range []string{"hours=0", "hours=193", "hours=x"} {
 		if w := b.ask(b.Public(), "GET", "/api/v1/device/history?"+q, "", b.signedIn); w.Code != 400 || code(w) != "hours-invalid" {

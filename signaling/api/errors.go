@@ -64,6 +64,7 @@ var codes = []struct {
 	{errNoDevice, http.StatusServiceUnavailable, "device-not-available"},
 	{errMeasuring, http.StatusServiceUnavailable, "busy"},
 	{errHours, http.StatusBadRequest, "hours-invalid"},
+	{errVolume, http.StatusBadRequest, "volume-invalid"},
 
 	{auth.ErrPerson, http.StatusBadRequest, "person-invalid"},
 	{auth.ErrPersonExists, http.StatusConflict, "person-exists"},
