@@ -25,6 +25,7 @@ import (
 
 	"tongke/media/library"
 	"tongke/signaling/auth"
+	"tongke/signaling/boxes"
 	"tongke/signaling/join"
 	"tongke/signaling/lesson"
 	"tongke/signaling/store"
@@ -63,6 +64,10 @@ type Config struct {
 
 	// Library is the recordings. Nil: this box keeps none.
 	Library *library.Library
+	// Boxes is what the boxes below say of themselves, and calls for somebody to look. Nil: not at the moment.
+	Boxes *boxes.Roster
+	// Finding gives the words for a code of the doctor's. Nil: none.
+	Finding func(code string) (text, hint Words, ok bool)
 	// Device is the machine under the box. Nil: nobody looks after it.
 	Device Device
 

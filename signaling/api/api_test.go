@@ -181,6 +181,11 @@ var permissions = map[string]string{
 	"GET /api/v1/device":                                       "classroom technician administrator operator", // of classrooms only the screen beside the box: TestDeviceRights
 	"GET /api/v1/device/history":                               "classroom technician administrator operator",
 	"POST /api/v1/device/volume":                               "classroom technician administrator operator",
+	"GET /api/v1/device/call":                                  "classroom technician administrator operator",
+	"POST /api/v1/device/call":                                 "classroom technician administrator operator",
+	"DELETE /api/v1/device/call":                               "classroom technician administrator operator",
+	"GET /api/v1/boxes":                                        "technician administrator operator",
+	"POST /api/v1/boxes/{id}/call":                             "technician administrator operator",
 	"POST /api/v1/device/look":                                 "classroom technician administrator operator",
 	"GET /api/v1/device/check":                                 "classroom technician administrator operator",
 	"POST /api/v1/device/check":                                "classroom technician administrator operator",

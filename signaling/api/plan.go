@@ -25,6 +25,10 @@ type CampusRoom struct {
 	BoxID     string    `json:"boxId"`
 	Online    *bool     `json:"online,omitempty"` // absent: not known
 	LastSeen  time.Time `json:"lastSeen,omitzero"`
+	Verdict   string    `json:"verdict,omitempty"`  // its doctor's last word: "good", "works" or "down"; absent: not known
+	Findings  int       `json:"findings,omitempty"` // how many things are wrong
+	Version   string    `json:"version,omitempty"`
+	Told      time.Time `json:"told,omitzero"` // when it said so
 }
 
 func (a *API) campuses(w http.ResponseWriter, _ request) error {
@@ -45,7 +49,7 @@ func (a *API) allCampuses() ([]Campus, error) {
 		return nil, err
 	}
 	here := true
-	list := []Campus{{m.CampusID, cmp.Or(m.CampusName, m.CampusID), true, []CampusRoom{{m.Classroom, a.cfg.Name(), a.cfg.BoxID, &here, time.Time{}}}}}
+	list := []Campus{{m.CampusID, cmp.Or(m.CampusName, m.CampusID), true, []CampusRoom{{Classroom: m.Classroom, Box: a.cfg.Name(), BoxID: a.cfg.BoxID, Online: &here}}}}
 	for _, c := range children {
 		room := CampusRoom{Classroom: c.Classroom, Box: c.Name, BoxID: c.ID, LastSeen: c.LastSeen}
 		if a.cfg.Online != nil {
@@ -59,6 +63,7 @@ func (a *API) allCampuses() ([]Campus, error) {
 		}
 		list[i].Rooms = append(list[i].Rooms, room)
 	}
+	a.toldBy(list)
 	slices.SortStableFunc(list[1:], func(a, b Campus) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
 }

@@ -104,5 +104,5 @@ func (a *API) routes() []route {
 		{"DELETE", "/api/v1/invitations/{id}", admins, "Withdraw an invitation.", 204, nil, nil, a.withdraw, false},
 		{"POST", "/api/v1/join", everybody, "A box with an invitation code joins this one (package signaling/join has the bytes).", 200, join.Envelope{}, join.Envelope{}, a.accept, false},
 		{"POST", "/api/v1/parent", admins | these(auth.Classroom), "Join this box to a parent. The screen beside the box may, while nobody ever signed in.", 200, newParent{}, parent{}, a.joinParent, false},
-	}, a.deviceRoutes(), a.pairingRoutes(), a.cameraRoutes(), a.trustRoutes(), a.backupRoutes())
+	}, a.deviceRoutes(), a.rosterRoutes(), a.pairingRoutes(), a.cameraRoutes(), a.trustRoutes(), a.backupRoutes())
 }

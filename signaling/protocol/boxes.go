@@ -138,3 +138,6 @@ func (m Boxes) check() error {
 func (m CallTold) check() error {
 	return first(boxID(m.Box), callID(m.ID), oneOf("state", m.State, []string{CallGot, CallSeen, CallDone, CallBack}, false), moment("at", m.At))
 }
+
+// ValidWord reports whether s has the form of a finding's or a sentence's code.
+func ValidWord(s string) bool { return word("code", s, false) == nil }
