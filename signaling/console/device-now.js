@@ -1,6 +1,7 @@
 // How the box is: the verdict, what is wrong with its cure, and what is well.
 
 import { change, marks } from "./device-desk.js";
+import { volumeKey } from "./device-volume.js";
 import { by, clock, day, el, moment, now } from "./home-dom.js";
 
 /** @typedef {import("./device-desk.js").Desk} Desk */
@@ -52,13 +53,14 @@ export function head(desk, check, installing) {
  * What is wrong, worst first, and what is well, folded.
  * @param {Desk} desk
  * @param {() => void} again
+ * @param {() => void} cured told when something was cured here
  */
-export function findings(desk, again) {
+export function findings(desk, again, cured) {
 	const r = desk.device?.report;
 	if (!r) {
 		return;
 	}
-	change(by("findings"), [r.findings, day(now())], () => r.findings.map((f) => finding(desk, f, again)));
+	change(by("findings"), [r.findings, day(now())], () => r.findings.map((f) => finding(desk, f, again, cured)));
 	const fine = (r.checks ?? []).filter((c) => c.ok);
 	const box = by("fine");
 	box.hidden = fine.length === 0;
@@ -67,13 +69,14 @@ export function findings(desk, again) {
 	change(list, fine, () => fine.map((c) => el("li", {}, el("span", { class: "tick", text: "✓", "aria-hidden": "true" }), el("span", { text: desk.pick(c.name) }), el("span", { class: "second", text: c.told ?? "" }))));
 }
 
-/** @param {Desk} desk @param {Finding} f @param {() => void} again */
-function finding(desk, f, again) {
+/** @param {Desk} desk @param {Finding} f @param {() => void} again @param {() => void} cured */
+function finding(desk, f, again, cured) {
 	const since = Date.parse(f.since ?? "");
 	const when = Number.isNaN(since) ? "" : desk.say("since", { time: day(since) === day(now()) ? clock(since) : moment(since) });
 	return el("li", { class: f.severity },
 		el("p", { class: "cause" }, el("span", { class: "mark", text: marks[f.severity] ?? "", "aria-hidden": "true" }), desk.pick(f.text)),
 		el("p", { class: "cure", text: desk.pick(f.hint) }),
+		...volumeKey(desk, f.code, cured).map((key) => el("p", { class: "keys" }, key)),
 		el("p", { class: "about" }, el("span", { class: "second", text: [when, f.code].filter(Boolean).join(" · ") }),
 			el("button", { class: "plain", text: desk.say("again"), "data-key": `again-${f.code}`, "aria-label": desk.say("again.of", { what: desk.pick(f.text) }), click: again })),
 		...(f.detail ? [el("details", {}, el("summary", { text: desk.say("detail"), "data-key": `detail-${f.code}` }), el("p", { class: "second", text: f.detail }))] : []));

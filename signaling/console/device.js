@@ -141,7 +141,7 @@ class Page {
 		}
 		this.links(place);
 		if (place === "now") {
-			findings(d, () => void this.again());
+			findings(d, () => void this.again(), () => void this.look());
 			figures(d);
 			this.acts();
 		} else if (place === "check") {

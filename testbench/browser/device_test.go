@@ -20,7 +20,7 @@ import (
 )
 
 // brief are the states of the technician's page that are looked at each time, one of each make; with SCREENS set all are.
-var brief = []string{"down", "silent", "signin.wrong", "check.screen", "check.bad", "join.keys", "digits.compare", "settings.static", "core", "invited"}
+var brief = []string{"down", "muted.refused", "silent", "signin.wrong", "check.screen", "check.bad", "join.keys", "digits.compare", "settings.static", "core", "invited"}
 
 // devicePage serves the pages with their demonstrations and opens one state of the technician's page.
 func devicePage(t *testing.T) (tab *browser.Tab, show func(state, lang string)) {
@@ -110,7 +110,7 @@ func deviceStates(t *testing.T, tab *browser.Tab, show func(state, lang string))
 func deviceByRemote(t *testing.T, tab *browser.Tab, show func(state, lang string)) {
 	t.Helper()
 	must(t, browser.Resize(tab, browser.Size{Width: 1920, Height: 1080}))
-	for _, state := range []string{"down", "settings.static", "pairing"} {
+	for _, state := range []string{"down", "muted", "settings.static", "pairing"} {
 		show(state, "zh")
 		stands(t, tab, state)
 		// Every control says where each arrow leads; what no path from the first one comes to is out of reach.
@@ -130,6 +130,12 @@ func deviceByRemote(t *testing.T, tab *browser.Tab, show func(state, lang string
 		if len(missed) > 0 {
 			t.Errorf("%s: arrows do not come to %s", state, strings.Join(missed, ", "))
 		}
+	}
+	for _, what := range []string{"speaker", "microphone"} { // one tap, and it says what it did
+		show("muted", "zh")
+		stands(t, tab, "muted")
+		eval[bool](t, tab, fmt.Sprintf(`(document.querySelector('[data-key="volume-%s"]').click(), true)`, what))
+		await(t, tab, `document.querySelector("#said").textContent.includes("70")`)
 	}
 	show("join.keys", "zh")
 	await(t, tab, shown("#pad"))
