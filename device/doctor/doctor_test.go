@@ -59,7 +59,9 @@ func codes(findings []Finding) []string {
 func TestClean(t *testing.T) {
 	byName, names, all := machines(t)
 	for _, name := range names {
-		for what, f := range map[string]Facts{"well": well(), "nothing measured": {}} {
+		filmed := well()
+		filmed.NetCameras, filmed.NetCamera, filmed.NetCameraName = 2, "camera-lesson-codec", "后墙" // the lesson's fault, not the room's
+		for what, f := range map[string]Facts{"well": well(), "nothing measured": {}, "with network cameras": filmed} {
 			in := input(byName[name], all, f)
 			in.History.PowerCuts[in.Machine.At.Local().Format(time.DateOnly)] = 1
 			if got := Judge(in); len(got) != 0 {
@@ -79,6 +81,11 @@ type fault func(t *testing.T, m *probetest.Machine, in *Input) bool
 // fact is a fault that another part measures.
 func fact(change func(*Facts)) fault {
 	return func(_ *testing.T, _ *probetest.Machine, in *Input) bool { change(&in.Facts); return true }
+}
+
+// netCameraFault is a network camera that gives no picture.
+func netCameraFault(code string) fault {
+	return fact(func(f *Facts) { f.NetCameras, f.NetCamera, f.NetCameraName = 1, "camera-"+code, "后墙" })
 }
 
 // past is a fault of the history.
@@ -219,10 +226,18 @@ var faults = map[string]fault{
 		m.Remove(t, `^sys/class/video4linux/video[34]$`)
 		return true
 	},
-	"net-camera-away":     fact(func(f *Facts) { f.NetCamera, f.NetCameraName = "camera-unreachable", "后墙" }),
-	"net-camera-password": fact(func(f *Facts) { f.NetCamera, f.NetCameraName = "camera-password", "后墙" }),
-	"net-camera-format":   fact(func(f *Facts) { f.NetCamera, f.NetCameraName = "camera-h265", "后墙" }),
-	"camera-black":        room(fact(func(f *Facts) { f.Picture = No })),
+	"net-camera-away":                         netCameraFault("unreachable"),
+	"net-camera-away that fell silent":        netCameraFault("silent"),
+	"net-camera-password":                     netCameraFault("password"),
+	"net-camera-format":                       netCameraFault("h265"),
+	"net-camera-format with B-frames":         netCameraFault("b-frames"),
+	"net-camera-keyframes":                    netCameraFault("no-keyframe"),
+	"net-camera-busy":                         netCameraFault("busy"),
+	"net-camera-certificate":                  netCameraFault("certificate"),
+	"net-camera-settings":                     netCameraFault("path"),
+	"net-camera-settings of the transport":    netCameraFault("transport"),
+	"net-camera-settings that lead elsewhere": netCameraFault("elsewhere"),
+	"camera-black":                            room(fact(func(f *Facts) { f.Picture = No })),
 	"camera-slow": room(func(_ *testing.T, m *probetest.Machine, _ *Input) bool {
 		return edit(m, `/usb[12]/[^:]*/speed$`, to("12\n"))
 	}),

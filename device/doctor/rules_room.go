@@ -17,28 +17,30 @@ func cameraBlack(in *Input) ([]any, string, bool) {
 	return nil, tellCameras(in), in.Facts.Picture == No
 }
 
-// A network camera that was asked for gives no picture. What its fault means for the person who stands below it:
-var (
-	netCameraRefuses = []string{"camera-password"}
-	netCameraFormats = []string{"camera-h265", "camera-mjpeg", "camera-codec", "camera-b-frames", "camera-no-keyframe"}
-)
-
-func netCamera(in *Input, is bool) ([]any, string, bool) {
-	return nil, fmt.Sprintf("%s: %s", in.Facts.NetCameraName, in.Facts.NetCamera), in.Facts.NetCamera != "" && is
+// A network camera gives no picture. What its fault means for the person who stands below it; every other one means that it is away.
+var netCameraMeans = map[string]string{
+	"camera-password": "password",
+	"camera-h265":     "format", "camera-mjpeg": "format", "camera-codec": "format", "camera-b-frames": "format",
+	"camera-no-keyframe": "keyframes",
+	"camera-busy":        "busy",
+	"camera-certificate": "certificate",
+	"camera-path":        "settings", "camera-no-video": "settings", "camera-not-understood": "settings", "camera-elsewhere": "settings", "camera-transport": "settings",
+	"camera-lesson-codec": "nothing", // the lesson's fault
 }
 
-func netCameraPassword(in *Input) ([]any, string, bool) {
-	return netCamera(in, slices.Contains(netCameraRefuses, in.Facts.NetCamera))
+func netCamera(in *Input, means string) ([]any, string, bool) {
+	f := in.Facts
+	return nil, fmt.Sprintf("%s: %s", f.NetCameraName, f.NetCamera), f.NetCamera != "" && netCameraMeans[f.NetCamera] == means
 }
 
-func netCameraFormat(in *Input) ([]any, string, bool) {
-	return netCamera(in, slices.Contains(netCameraFormats, in.Facts.NetCamera))
-}
+func netCameraAway(in *Input) ([]any, string, bool)      { return netCamera(in, "") }
+func netCameraPassword(in *Input) ([]any, string, bool)  { return netCamera(in, "password") }
+func netCameraFormat(in *Input) ([]any, string, bool)    { return netCamera(in, "format") }
+func netCameraKeyframes(in *Input) ([]any, string, bool) { return netCamera(in, "keyframes") }
+func netCameraBusy(in *Input) ([]any, string, bool)      { return netCamera(in, "busy") }
+func netCameraSettings(in *Input) ([]any, string, bool)  { return netCamera(in, "settings") }
 
-func netCameraAway(in *Input) ([]any, string, bool) {
-	f := in.Facts.NetCamera
-	return netCamera(in, !slices.Contains(netCameraRefuses, f) && !slices.Contains(netCameraFormats, f) && f != "camera-lesson-codec")
-}
+func netCameraCertificate(in *Input) ([]any, string, bool) { return netCamera(in, "certificate") }
 
 // cameraSlow: 12 Mb/s of USB 1.1 carry no picture worth the name; a camera gets them behind an old hub or by a broken wire.
 func cameraSlow(in *Input) ([]any, string, bool) {
