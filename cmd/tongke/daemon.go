@@ -58,6 +58,7 @@ type daemon struct {
 	library  *library.Library
 	parent   uplinkState
 	calls    calls             // for the technician
+	clock    clockKeeper
 	pairer   *join.Pairer      // joins by comparing digits
 	seen     chan string       // ids of children that came or went
 	down     map[string]func() // by box id: ends the lesson channel to it

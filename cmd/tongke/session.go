@@ -21,14 +21,15 @@ import (
 func (d *daemon) newSessions() (err error) {
 	if d.hub, err = lesson.NewHub(lesson.HubConfig{
 		Registry: d.registry, Log: d.log.With("part", "hub"), RoomName: d.roomName, Teaching: d.relay.SetTeaching, MayTeach: d.mayTeach,
-		Keep: true, Kept: d.keeps,
+		Keep: true, Kept: d.keeps, ClockOffset: d.clockOffset,
 	}); err != nil {
 		return dataFault(d.dir, err)
 	}
 	d.sessions = session.New(session.Config{
 		Auth: d.auth, Hub: d.hub, Records: d.registry, Engine: d.engine, Relay: d.relay,
 		Box: d.box.ID(), BoxName: d.name, BoxURL: d.reachable, Place: d.place,
-		Fresh: d.fresh, Uplink: d.uplink, Assist: d.assist,
+		ClockOffset: d.clockOffset,
+		Fresh:       d.fresh, Uplink: d.uplink, Assist: d.assist,
 		Help:      d.called,
 		Films:     func(lesson, room string) []session.Film { return d.cameras.films(lesson, room) },
 		Changed:   func() { d.cameras.look() },
@@ -143,6 +144,7 @@ type uplinkState struct {
 	parent string // box id; "" is none
 	up     bool
 	since  time.Time
+	told   protocol.Millis // since, as pages were told it
 }
 
 // set notes which parent there is.
@@ -155,7 +157,7 @@ func (u *uplinkState) set(parent string) {
 }
 
 // event says how the link is, which up knows: what links have said of themselves before may be of another one.
-func (u *uplinkState) event(up func(parent string) bool) *protocol.Uplink {
+func (u *uplinkState) event(up func(parent string) bool, told func(time.Time) protocol.Millis) *protocol.Uplink {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.parent == "" {
@@ -164,14 +166,17 @@ func (u *uplinkState) event(up func(parent string) bool) *protocol.Uplink {
 	if now := up(u.parent); now != u.up {
 		u.up, u.since = now, time.Now()
 	}
-	return &protocol.Uplink{Up: u.up, Since: protocol.At(u.since)}
+	if since := told(u.since); since-u.told > 1000 || u.told-since > 1000 { // else it is the same moment
+		u.told = since
+	}
+	return &protocol.Uplink{Up: u.up, Since: u.told}
 }
 
 // uplink is what pages are told of the link to the parent.
 func (d *daemon) uplink() *protocol.Uplink {
-	e := d.parent.event(d.node.Up)
+	e := d.parent.event(d.node.Up, d.told)
 	if e != nil && !e.Up {
-		e.NextTry = protocol.At(d.node.NextTry().Truncate(time.Second)) // so that pages are not told of each jitter
+		e.NextTry = d.told(d.node.NextTry()) / 1000 * 1000 // so that pages are not told of each jitter
 	}
 	return e
 }

@@ -142,26 +142,33 @@ func TestUplinkState(t *testing.T) {
 	var u uplinkState
 	up := map[string]bool{}
 	is := func(id string) bool { return up[id] }
-	if u.event(is) != nil {
+	if u.event(is, protocol.At) != nil {
 		t.Error("a root has an uplink")
 	}
 	u.set("core")
-	if e := u.event(is); e == nil || e.Up {
+	if e := u.event(is, protocol.At); e == nil || e.Up {
 		t.Errorf("at first %+v", e)
 	}
 	up["core"] = true
-	e := u.event(is)
+	e := u.event(is, protocol.At)
 	if !e.Up || e.Since == 0 {
 		t.Errorf("up: %+v", e)
 	}
 	u.set("core")
-	if again := u.event(is); *again != *e {
+	if again := u.event(is, protocol.At); *again != *e {
 		t.Errorf("joined again: %+v, was %+v", again, e)
 	}
-	if u.set("county"); u.event(is).Up {
+	flicker := func(at time.Time) protocol.Millis { return protocol.At(at) + 1 }
+	if again := u.event(is, flicker); *again != *e {
+		t.Errorf("a moment later: %+v, was %+v", again, e)
+	}
+	if again := u.event(is, func(at time.Time) protocol.Millis { return protocol.At(at.Add(time.Hour)) }); again.Since != e.Since+3600_000 {
+		t.Errorf("the clock was set: %+v, was %+v", again, e)
+	}
+	if u.set("county"); u.event(is, protocol.At).Up {
 		t.Error("another parent's link")
 	}
-	if u.set(""); u.event(is) != nil {
+	if u.set(""); u.event(is, protocol.At) != nil {
 		t.Error("no parent any more")
 	}
 }

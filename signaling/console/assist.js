@@ -286,7 +286,7 @@ function draw() {
 	const c = client;
 	facts.now = c?.now() ?? Date.now();
 	facts.open = c?.status === "open";
-	facts.lostFor = c === null || c.status === "open" ? 0 : Date.now() - c.since;
+	facts.lostFor = c === null || c.status === "open" ? 0 : c.clock() - c.since;
 	const s = state(facts);
 	if (pressed > 0 && (s === "hand" || s === "floor")) {
 		pressed = 0;

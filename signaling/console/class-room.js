@@ -107,6 +107,9 @@ export class Wall {
 			}
 			this.render();
 		});
+		this.client.on("clock", (by) => {
+			[this.dataAt, this.enteredAt, this.memory] = [this.dataAt && this.dataAt + by, this.enteredAt && this.enteredAt + by, { ...forgetful(), key: this.memory.key }];
+		});
 		this.client.on("level", (e) => {
 			this.level = e.rooms[this.client.me?.room ?? ""] ?? this.level;
 		});

@@ -115,6 +115,7 @@
  * @property {"idle" | "soon" | "look" | "joining" | "in" | "ended" | "removed" | "taken" | "fresh"} state
  * @property {{id: string, title: string, subject?: string, teacher?: string, start: number}} [next]
  * @property {{up: boolean, since: number, nextTry?: number}} [uplink]
+ * @property {number} [now] of the box's clock, when it was set since hello
  * @property {{url: string, code: string}} [assist]
  * @property {boolean} covered
  * @property {Layout | ""} layout

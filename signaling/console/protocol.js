@@ -51,6 +51,9 @@ export class ProtocolError extends Error {
  * @property {() => number} [random] 0…1, for tests
  */
 
+/** ms since 1970 that only rise: what is counted goes on counting when somebody sets the computer's clock. */
+const steady = () => performance.timeOrigin + performance.now();
+
 /** The address of the box's /ws for a page at an address. @param {{protocol: string, host: string}} at */
 export function address(at) {
 	return `${at.protocol === "https:" ? "wss:" : "ws:"}//${at.host}/ws`;
@@ -60,7 +63,7 @@ export class Client {
 	/** @param {Options} options */
 	constructor(options) {
 		this.options = options;
-		this.clock = options.clock ?? (() => Date.now());
+		this.clock = options.clock ?? steady;
 		/** @type {Status} */
 		this.status = "connecting";
 		/** why it was refused, or the code of the last event */
@@ -73,6 +76,8 @@ export class Client {
 		this.me = null;
 		/** box's clock minus the page's, ms */
 		this.offset = 0;
+		/** the box's word of its clock that was set since hello */
+		this.set = 0;
 		/** ms by the page's clock: when the box was last heard */
 		this.heard = 0;
 		this.tries = 0;
@@ -117,10 +122,10 @@ export class Client {
 	}
 
 	/**
-	 * Tells of events; `status` comes at each change of status.
-	 * @template {keyof Events | "status"} K
+	 * Tells of events; `status` comes at each change of status, `clock` when the box's clock was set.
+	 * @template {keyof Events | "status" | "clock"} K
 	 * @param {K} type
-	 * @param {(e: K extends keyof Events ? Events[K] : Status) => void} f
+	 * @param {(e: K extends keyof Events ? Events[K] : K extends "clock" ? number : Status) => void} f
 	 * @returns {() => void} stops it
 	 */
 	on(type, f) {
@@ -197,6 +202,7 @@ export class Client {
 			const me = await this.post("hello", hello);
 			this.me = me;
 			this.offset = me.now - (sent + this.clock()) / 2;
+			this.set = 0;
 			this.resume = me.resume;
 			this.code = "";
 			this.tries = 0;
@@ -236,9 +242,22 @@ export class Client {
 		if (m.type === "lesson" && this.old(m)) {
 			return;
 		}
+		if (m.type === "room") {
+			this.right(m.now ?? 0);
+		}
 		this.emit(m.type, m);
 		if (m.type === "bye") {
 			this.farewell(String(m.code));
+		}
+	}
+
+	/** The box's clock was set: `clock` tells by how many ms. @param {number} now */
+	right(now) {
+		if (now !== 0 && now !== this.set) {
+			this.set = now;
+			const by = now - this.now();
+			this.offset += by;
+			this.emit("clock", by);
 		}
 	}
 

@@ -48,6 +48,8 @@ type HubConfig struct {
 	// Teaching is told which box a lesson is taught at, whenever that changes: the origin of what rooms are shown as the teacher. It is
 	// called from the hub's goroutine and must not block. nil: nobody asks.
 	Teaching func(lesson, box string)
+	// ClockOffset is what the box's clock lacks to the right time, as far as that is known. It must not block. nil: nothing.
+	ClockOffset func() time.Duration
 	// RoomName is how people call a room, "" if it is not known here. nil: names come with the rooms.
 	RoomName func(room string) string
 }

@@ -22,7 +22,7 @@ func (h *Hub) ForRoom(campus, classroom string) (id string, ok bool) {
 	if classroom != "" {
 		room += "/" + classroom
 	}
-	now := time.Now()
+	now := h.right()
 	all := h.ofRoom(campus, classroom)
 	var best Lesson
 	for _, l := range all {
@@ -36,11 +36,20 @@ func (h *Hub) ForRoom(campus, classroom string) (id string, ok bool) {
 	return best.ID, best.ID != ""
 }
 
+// right is the right time, as far as this box knows it.
+func (h *Hub) right() time.Time {
+	now := time.Now()
+	if h.cfg.ClockOffset != nil {
+		now = now.Add(h.cfg.ClockOffset())
+	}
+	return now
+}
+
 // Overran reports whether a room leaves a lesson although its teacher goes on, because the room's next one calls.
 func (h *Hub) Overran(lesson, campus, classroom string) bool {
 	all := h.ofRoom(campus, classroom)
 	i := slices.IndexFunc(all, func(l Lesson) bool { return l.ID == lesson })
-	return i >= 0 && overran(all[i], all, time.Now())
+	return i >= 0 && overran(all[i], all, h.right())
 }
 
 // ofRoom are the lessons that a room attends and that have not ended.

@@ -21,6 +21,7 @@ type (
 		State   string      `json:"state"`
 		Next    *NextLesson `json:"next,omitempty"`
 		Uplink  *Uplink     `json:"uplink,omitempty"` // nil: this box has no parent
+		Now     Millis      `json:"now,omitempty"`    // of the box's clock, when it was set since hello
 		Assist  *Assist     `json:"assist,omitempty"`
 		Covered bool        `json:"covered"`
 		Layout  string      `json:"layout"` // "" follows the lesson's

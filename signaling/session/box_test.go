@@ -43,7 +43,8 @@ type box struct {
 	srv      *Server
 	relay    *relay.Relay
 	place    atomic.Pointer[Place]
-	public   string // http://…, as if it were HTTPS
+	offset   atomic.Int64 // what its clock lacks
+	public   string       // http://…, as if it were HTTPS
 	local    string
 	stop     func()
 }
@@ -77,7 +78,8 @@ func newBox(t testing.TB, id, campus string, r *relay.Relay) *box {
 	check(err)
 	b.registry, err = lesson.New(b.store, lesson.Config{Box: id, Log: logTo(t)})
 	check(err)
-	b.hub, err = lesson.NewHub(lesson.HubConfig{Registry: b.registry, Log: logTo(t)})
+	offset := func() time.Duration { return time.Duration(b.offset.Load()) }
+	b.hub, err = lesson.NewHub(lesson.HubConfig{Registry: b.registry, ClockOffset: offset, Log: logTo(t)})
 	check(err)
 	conn, err := udp.Listen("127.0.0.1:0", udp.Options{})
 	check(err)
@@ -85,7 +87,7 @@ func newBox(t testing.TB, id, campus string, r *relay.Relay) *box {
 	check(err)
 	b.srv = New(Config{
 		Auth: b.auth, Hub: b.hub, Records: b.registry, Engine: engine, Relay: r,
-		Box: id, BoxName: func() string { return "box of " + campus }, Place: place, Log: logTo(t).With("box", campus),
+		Box: id, BoxName: func() string { return "box of " + campus }, Place: place, ClockOffset: offset, Log: logTo(t).With("box", campus),
 	})
 	serve := func(l auth.Listener) *httptest.Server {
 		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -15,6 +15,7 @@ const (
 	soonFor   = 5 * time.Minute
 	lookFor   = time.Minute
 	endedFor  = 20 * time.Second // 下课了，谢谢大家
+	clockStep = 2 * time.Second  // of a clock that was set
 	joinAgain = 5 * time.Second  // after a refusal; the teacher may have thought again
 )
 
@@ -43,6 +44,10 @@ func (s *Session) step(now time.Time) {
 		s.enter("")
 		s.follow.endedAt = time.Time{}
 	}
+	if s.tooEarly(now) {
+		s.log.Info("room leaves a lesson of later: the clock was ahead", "lesson", s.lesson)
+		s.enter("")
+	}
 	if s.overran(now) {
 		s.log.Info("room leaves for its next lesson", "lesson", s.lesson)
 		s.enter("")
@@ -64,10 +69,16 @@ func (s *Session) step(now time.Time) {
 // overran reports whether the room has to leave its lesson for the next one. Where the teacher is, the screen stays with him.
 func (s *Session) overran(now time.Time) bool {
 	st := s.state
-	if st == nil || st.State == protocol.Ended || !lesson.Rang(*st, now) || s.inMaster() && st.Lead != nil && st.Lead.Online {
+	if st == nil || st.State == protocol.Ended || !lesson.Rang(*st, s.srv.right(now)) || s.inMaster() && st.Lead != nil && st.Lead.Online {
 		return false
 	}
 	return s.srv.cfg.Hub.Overran(s.lesson, s.campus, s.classroom)
+}
+
+// tooEarly reports whether the room came into a lesson that begins much later: the clock has been set back since.
+func (s *Session) tooEarly(now time.Time) bool {
+	l, ok := s.srv.cfg.Records.Get(s.lesson)
+	return ok && s.lesson != "" && l.State == protocol.Planned && l.Start.Sub(s.srv.right(now)) > soonFor
 }
 
 // join enters a lesson when the hub lets us in.
@@ -114,8 +125,9 @@ func (s *Session) next(now time.Time) *protocol.Lesson {
 		return s.follow.next
 	}
 	s.follow.next, s.follow.looked = nil, now
+	right := s.srv.right(now)
 	for _, l := range s.srv.cfg.Records.List() {
-		if l.State != protocol.Planned || l.Start.Before(now) || !s.srv.cfg.Records.Visible(l, s.campus, s.classroom) {
+		if l.State != protocol.Planned || l.Start.Before(right) || !s.srv.cfg.Records.Visible(l, s.campus, s.classroom) {
 			continue
 		}
 		if s.follow.next == nil || l.Start.Before(s.follow.next.Start) {
@@ -138,7 +150,7 @@ func (s *Session) showRoom(now time.Time) {
 	next := s.next(now)
 	var until time.Duration
 	if next != nil {
-		until = next.Start.Sub(now)
+		until = next.Start.Sub(s.srv.right(now))
 		e.Next = &protocol.NextLesson{ID: next.ID, Title: next.Title, Subject: next.Subject, Teacher: next.Teacher, Start: protocol.At(next.Start)}
 	}
 	switch {
@@ -160,6 +172,10 @@ func (s *Session) showRoom(now time.Time) {
 	if s.role == auth.Classroom && e.State == protocol.RoomIn && cfg.Assist != nil && !s.inMaster() {
 		e.Assist = cfg.Assist(s.lesson, s.campus, s.classroom)
 	}
+	if clock := s.srv.clock(now); (clock - s.clock).Abs() > clockStep {
+		s.clock, s.wasSet = clock, protocol.At(s.srv.right(now))
+	}
+	e.Now = s.wasSet
 	e.Films = s.films()
 	if cfg.Recording != nil && s.lesson != "" {
 		rec := cfg.Recording(s.lesson)

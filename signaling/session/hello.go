@@ -121,7 +121,7 @@ func (s *Server) greet(one *Session, c *conn, id int) {
 	s.mu.Unlock()
 	ok := protocol.HelloOK{
 		Session: one.id, Resume: token, Role: string(one.role), Room: one.room, RoomName: name,
-		Box: protocol.BoxRef{ID: s.cfg.Box, Name: s.cfg.BoxName()}, Now: protocol.At(time.Now()),
+		Box: protocol.BoxRef{ID: s.cfg.Box, Name: s.cfg.BoxName()}, Now: protocol.At(s.right(time.Now())),
 	}
 	if s.cfg.BoxURL != nil {
 		ok.Box.URL = s.cfg.BoxURL()

@@ -79,6 +79,9 @@ type Config struct {
 	BoxURL  func() string // where other computers and phones find this box, "" where none can; nil: nowhere
 	Place   func() Place
 
+	// ClockOffset is what the box's clock lacks to the right time, as far as that is known. nil: nothing.
+	ClockOffset func() time.Duration
+
 	Fresh  func() bool                                             // the box has no parent and nobody has signed in; nil: never
 	Uplink func() *protocol.Uplink                                 // nil: no parent, ever
 	Assist func(lesson, campus, classroom string) *protocol.Assist // how a phone comes into this room's lesson; nil: not at all
@@ -106,6 +109,7 @@ type Server struct {
 
 	telling sync.Mutex   // held while a room's presence is made and told
 	tests   atomic.Int32 // self-tests so far
+	made    time.Time
 
 	mu       sync.Mutex
 	closed   bool
@@ -118,7 +122,7 @@ type Server struct {
 
 // New makes a server at rest.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, log: cfg.Log, sessions: map[string]*Session{}, rooms: map[string]*roomHere{}, spoken: map[string]struct{}{}, claims: map[track.Key]*Session{}}
+	s := &Server{cfg: cfg, made: time.Now(), log: cfg.Log, sessions: map[string]*Session{}, rooms: map[string]*roomHere{}, spoken: map[string]struct{}{}, claims: map[track.Key]*Session{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout: 5 * time.Second,

@@ -58,8 +58,10 @@ type Session struct {
 	asks    map[string]protocol.Encoding // as last sent, by source
 	room0   protocol.Room                // event room as last sent
 	follow  follower
-	asked   uint64 // Auth.Ends when who was last asked for
-	offers  bucket // of connections that cost
+	clock   time.Duration   // how far the box's clock was set when the page was last told the time
+	wasSet  protocol.Millis // the time that it was told, after hello
+	asked   uint64          // Auth.Ends when who was last asked for
+	offers  bucket          // of connections that cost
 	test    *selfTest
 	ended   bool
 
@@ -219,7 +221,7 @@ func (s *Session) attach(c *conn, id int, ok protocol.HelloOK) {
 	s.stopTest(s.test, ErrNoScreen)
 	s.conn, s.parked = c, time.Time{}
 	s.asks = map[string]protocol.Encoding{}
-	s.room0 = protocol.Room{}
+	s.room0, s.clock, s.wasSet = protocol.Room{}, s.srv.clock(time.Now()), 0
 	s.note(func(f *facts) { f.attached = true })
 	ok.Lesson = s.lesson
 	s.answer(c, id, ok, nil)

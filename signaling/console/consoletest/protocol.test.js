@@ -46,7 +46,7 @@ function start(t) {
 	mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] });
 	t.after(() => mock.timers.reset());
 	const box = new Box();
-	const client = new Client({ url: "ws://box/ws", hello: () => ({ page: "class" }), socket: () => box.make(), random: () => 1 });
+	const client = new Client({ url: "ws://box/ws", hello: () => ({ page: "class" }), socket: () => box.make(), clock: () => Date.now(), random: () => 1 });
 	return { box, client };
 }
 
@@ -164,6 +164,22 @@ test("the box's clock", async (t) => {
 	box.last.say(helloOK({ now: 5_000_050 }));
 	await settle();
 	assert.equal(Math.round(client.now()), 5_000_100);
+});
+
+test("the box's clock is set while the page is open", async (t) => {
+	const { box, client } = await opened(t);
+	const set = [];
+	client.on("clock", (by) => set.push(by));
+	const day = 86_400_000;
+	box.last.say({ type: "room", state: "idle" });
+	assert.deepEqual(set, []);
+	const before = client.now();
+	box.last.say({ type: "room", state: "idle", now: before + day });
+	assert.equal(client.now(), before + day);
+	mock.timers.tick(3000);
+	box.last.say({ type: "room", state: "soon", now: before + day }); // what it said then, said again
+	assert.equal(client.now(), before + day + 3000);
+	assert.deepEqual(set, [day]);
 });
 
 test("what is no JSON harms nothing", async (t) => {

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+func TestClockOffset(t *testing.T) {
+	var c clockKeeper
+	morning := time.Date(2026, 9, 1, 8, 30, 0, 0, time.UTC)
+	const ahead = 8 * time.Hour
+	for _, tt := range []struct {
+		name          string
+		after, clock  time.Duration // of the morning; what the box's clock is ahead
+		known         bool          // the parent says the time
+		parent, wants time.Duration // what the parent's clock is ahead
+	}{
+		{"the parent was not heard yet", 1 * time.Second, ahead, false, 0, 0},
+		{"it says the time", 3 * time.Second, ahead, true, 0, -ahead},
+		{"it is away", 40 * time.Second, ahead, false, 0, -ahead},
+		{"the network has told the time", 40*time.Second + 1, 0, false, 0, 0},
+		{"the parent agrees", 50 * time.Second, 0, true, time.Second, 0},
+		{"somebody sets the clock wrong", 50*time.Second + 1, -time.Hour, false, 0, 0},
+		{"the parent says so", 52 * time.Second, -time.Hour, true, 0, time.Hour},
+		{"some seconds are no matter", 54 * time.Second, 20 * time.Second, true, 0, 0},
+	} {
+		now := morning.Add(tt.after)
+		got := c.offset(now.Add(tt.clock), tt.after, func() (time.Time, bool) { return now.Add(tt.parent), tt.known })
+		if got.Round(time.Second) != tt.wants {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.wants)
+		}
+	}
+}
