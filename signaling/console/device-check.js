@@ -124,7 +124,7 @@ export class FullCheck {
 		const took = (i.tookMs ?? 0) > 0 && (i.state === "ok" || i.state === "bad") ? d.say("took", { s: Math.max(0.1, Math.round((i.tookMs ?? 0) / 100) / 10) }) : "";
 		const heard = i.part === "microphone" && i.state === "ok" && this.asked.has("clap");
 		return el("li", { class: i.state }, el("span", { class: "mark", text: marks[i.state] ?? "", role: "img", "aria-label": d.say(`line.${i.state}`) }),
-			el("p", { class: "name" }, d.pick(i.text) || d.pick(i.name), ...(i.hint ? [el("span", { class: "cure", text: d.pick(i.hint) })] : []), ...volumeKey(d, i.code, this.changed)),
+			el("p", { class: "name" }, d.pick(i.text) || d.pick(i.name), ...(i.hint ? [el("span", { class: "cure" }, volumeKey(d, i.code, this.changed) ?? d.pick(i.hint))] : [])),
 			el("span", { class: "second", text: [heard ? d.say("clap.heard") : i.told, took].filter(Boolean).join(" · ") }));
 	}
 }

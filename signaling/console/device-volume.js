@@ -8,16 +8,16 @@ import { el, tell } from "./home-dom.js";
 const cures = { "sound-off": "speaker", "microphone-off": "microphone" };
 
 /**
- * The key that turns it up, for a finding that it cures.
+ * The key that turns it up, for a finding that it cures: it stands where others have words.
  * @param {Desk} desk
  * @param {string | undefined} code of the finding
  * @param {() => void} after told when something has changed
- * @returns {Node[]}
+ * @returns {Node | null}
  */
 export function volumeKey(desk, code, after) {
 	const what = cures[code ?? ""];
 	if (what === undefined) {
-		return [];
+		return null;
 	}
 	const key = el("button", { class: "primary", text: desk.say(`volume.${what}`), "data-key": `volume-${what}`, click: async () => {
 		key.disabled = true;
@@ -33,5 +33,5 @@ export function volumeKey(desk, code, after) {
 		key.replaceWith(el("span", { class: "good", text: said })); // where the finding stays for now, as in a check
 		after();
 	} });
-	return [key];
+	return key;
 }
