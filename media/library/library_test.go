@@ -168,6 +168,11 @@ func TestEntryOfALesson(t *testing.T) {
 		if _, err := l.Delete("music-3", "li"); !errors.Is(err, ErrLive) {
 			t.Errorf("deleted while it runs: %v", err)
 		}
+		for _, what := range []Erasure{{Stream: "voice"}, {From: time.Second, To: 2 * time.Second}} {
+			if err := l.Erase("music-3", what); !errors.Is(err, ErrLive) {
+				t.Errorf("%+v erased while it runs: %v", what, err)
+			}
+		}
 		les.speak(2*time.Second, 80).end()
 		l.mu.Lock()
 		r := l.records["music-3"]
@@ -322,6 +327,11 @@ func TestDeleteWithProof(t *testing.T) {
 		must(t, err)
 		if _, err := l.Delete("b", "li"); !errors.Is(err, ErrProtected) {
 			t.Errorf("a protected one: %v", err)
+		}
+		for _, what := range []Erasure{{Stream: "voice"}, {From: time.Second, To: 2 * time.Second}} {
+			if err := l.Erase("b", what); !errors.Is(err, ErrProtected) {
+				t.Errorf("%+v erased from a protected one: %v", what, err)
+			}
 		}
 		if _, err := l.Delete("x", "li"); !errors.Is(err, ErrUnknown) {
 			t.Errorf("an unknown one: %v", err)

@@ -6,9 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/transport/v4/packetio"
+	"github.com/pion/webrtc/v4"
 
 	"tongke/media/codec"
 	"tongke/media/packet"
@@ -53,6 +55,41 @@ func (b *bench) write(h rtp.Header, payload []byte) {
 		in.SetSink(func(p *packet.Buffer) { b.got = append(b.got, p) })
 	}
 	b.ins = nil
+}
+
+// connect gives the peer a connection that keeps what is written to it.
+func (b *bench) connect() (asked *[]rtcp.Packet) {
+	b.t.Helper()
+	all := &interceptor.Registry{}
+	asked = &[]rtcp.Packet{}
+	all.Add(asking{asked})
+	pc, err := webrtc.NewAPI(webrtc.WithInterceptorRegistry(all)).NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { pc.Close() })
+	b.p.pc = pc
+	b.p.ready.Store(true)
+	return asked
+}
+
+// asking keeps the RTCP that a connection is to send.
+type asking struct{ list *[]rtcp.Packet }
+
+func (a asking) NewInterceptor(string) (interceptor.Interceptor, error) {
+	return &keeping{list: a.list}, nil
+}
+
+type keeping struct {
+	interceptor.NoOp
+	list *[]rtcp.Packet
+}
+
+func (k *keeping) BindRTCPWriter(interceptor.RTCPWriter) interceptor.RTCPWriter {
+	return interceptor.RTCPWriterFunc(func(p []rtcp.Packet, _ interceptor.Attributes) (int, error) {
+		*k.list = append(*k.list, p...)
+		return len(p), nil
+	})
 }
 
 func (b *bench) report(sr *rtcp.SenderReport) {
@@ -293,8 +330,16 @@ func TestReceiverFeedback(t *testing.T) {
 // A gap in a picture is asked for when it is seen, and again when its answer should have come; one in the sound is not.
 func TestReceiverAsksAtOnce(t *testing.T) {
 	d := &description{sections: []*section{audioSection("0"), videoSection("1", 11, 12)}}
+	d.sections[0].ssrc = 10
 	b := newBench(t, d, false)
 	r := b.p.recv
+	r.incoming[0].SetSink(func(p *packet.Buffer) { b.got = append(b.got, p) })
+	for _, seq := range []uint16{1, 5, 9} {
+		b.write(rtp.Header{SSRC: 10, PayloadType: 111, SequenceNumber: seq}, []byte{1})
+	}
+	if len(b.got) == 0 || b.got[0].Codec != codec.Opus {
+		t.Fatalf("%d packets of sound came", len(b.got))
+	}
 	b.write(rtp.Header{SSRC: 11, PayloadType: 102, SequenceNumber: 1}, frame(false, 1))
 	if _, missing := r.retryIn(0); missing || r.gap {
 		t.Fatal("asks for what is not missing")
@@ -309,11 +354,19 @@ func TestReceiverAsksAtOnce(t *testing.T) {
 		t.Error("nobody is woken by a gap")
 	}
 	now := packet.Now()
-	if out := r.nacks(now, nil); len(out) != 1 {
-		t.Fatalf("asks %v", out)
+	asked := b.connect()
+	r.serve(now)
+	if len(*asked) != 1 || (*asked)[0].(*rtcp.TransportLayerNack).MediaSSRC != 11 {
+		t.Fatalf("asks %v", *asked)
+	}
+	if r.serve(now.Add(time.Millisecond)); len(*asked) != 1 {
+		t.Errorf("asks again %v", *asked)
 	}
 	if in, missing := r.retryIn(now); !missing || in != firstRTT+firstRTT/4 {
 		t.Errorf("asks again after %s, %v", in, missing)
+	}
+	if r.serve(now.Add(firstRTT + firstRTT/4)); len(*asked) != 2 {
+		t.Errorf("asks %d times, want 2", len(*asked))
 	}
 	b.write(rtp.Header{SSRC: 11, PayloadType: 102, SequenceNumber: 2}, frame(false, 1))
 	if out := r.nacks(now.Add(time.Second), nil); len(out) != 0 || r.gap || r.retry != 0 {

@@ -146,6 +146,13 @@ func TestOneIDTwoRecordings(t *testing.T) {
 	if r := s.recordingRights(auth.Principal{Role: auth.Teacher, User: "qian"}, e); !r.own {
 		t.Error("who made the lesson lost its recording with the lesson")
 	}
+	// A token is for the lesson that had the id last, also when that has ended.
+	token := s.bearer("math", auth.Teacher)
+	for id, want := range map[string]int{"math": 404, "math-2": 200} {
+		if code := s.get(token, "/api/v1/recordings/"+id, nil); code != want {
+			t.Errorf("a token for the lesson that has ended: %s %d, want %d", id, code, want)
+		}
+	}
 	// With the newest gone the address opens the older one.
 	if w := s.ask(s.Public(), "DELETE", "/api/v1/recordings/math-2", "", wang); w.Code != 200 {
 		t.Fatal(w.Code, w.Body)
@@ -163,9 +170,11 @@ func TestWalkThroughARecording(t *testing.T) {
 	s.keep("art", journal.Info{Lesson: "art", Title: "y", Teacher: "li", Created: time.Now()})
 	s.open()
 	li, zhao, gu := s.person("li", auth.Teacher), s.person("zhao", auth.Teacher), s.person("gu", auth.Technician)
-	routes := [][2]string{
-		{"GET", ""}, {"GET", "?newest"}, {"PATCH", ""}, {"DELETE", ""}, {"GET", "/media/voice/init"}, {"GET", "/media/voice/0"}, {"GET", "/media/voice:south/0"},
-		{"POST", "/export"}, {"GET", "/export/x"}, {"DELETE", "/export/x"}, {"GET", "/export/x/file"},
+	const sound = `{"format":"sound","streams":["voice"]}`
+	routes := [][3]string{
+		{"GET", ""}, {"GET", "?newest"}, {"PATCH", "", `{"protected":true}`}, {"DELETE", ""}, {"GET", "/media/voice/init"}, {"GET", "/media/voice/0"},
+		{"GET", "/media/voice:south/0"}, {"POST", "/export", sound}, {"GET", "/export/x"}, {"DELETE", "/export/x"}, {"GET", "/export/x/file"},
+		{"POST", "/erase", `{"stream":"voice"}`},
 	}
 	nobody := func(*http.Request) {}
 	for who, c := range map[string]struct {
@@ -180,16 +189,16 @@ func TestWalkThroughARecording(t *testing.T) {
 		"a watcher":           {s.bearer("math", auth.Watch), []int{403, 404}},
 	} {
 		for _, route := range routes {
-			w := s.ask(s.Public(), route[0], "/api/v1/recordings/math"+route[1], map[string]string{"PATCH": `{"protected":true}`, "POST": `{"format":"sound","streams":["voice"]}`}[route[0]], c.as)
+			w := s.ask(s.Public(), route[0], "/api/v1/recordings/math"+route[1], route[2], c.as)
 			if !slices.Contains(c.want, w.Code) {
 				t.Errorf("%s: %v: %d %s, want %v", who, route, w.Code, w.Body, c.want)
 			}
 		}
 	}
 	// Another teacher may watch the teacher, and nothing more.
-	for i, want := range []int{200, 200, 403, 403, 200, 200, 404, 403, 403, 403, 403} {
+	for i, want := range []int{200, 200, 403, 403, 200, 200, 404, 403, 403, 403, 403, 403} {
 		route := routes[i]
-		w := s.ask(s.Public(), route[0], "/api/v1/recordings/math"+route[1], map[string]string{"PATCH": `{"protected":true}`, "POST": `{"format":"sound","streams":["voice"]}`}[route[0]], zhao)
+		w := s.ask(s.Public(), route[0], "/api/v1/recordings/math"+route[1], route[2], zhao)
 		if w.Code != want {
 			t.Errorf("another teacher: %v: %d %s, want %d", route, w.Code, w.Body, want)
 		}
@@ -208,7 +217,7 @@ func TestWalkThroughARecording(t *testing.T) {
 	for _, r := range rows {
 		count[r.Action]++
 	}
-	for _, a := range []string{"recording.play", "recording.download", "recording.protect", "recording.delete"} {
+	for _, a := range []string{"recording.play", "recording.download", "recording.protect", "recording.erase", "recording.delete"} {
 		if count[a] < 2 {
 			t.Errorf("%s is noted %d times: %v", a, count[a], count)
 		}
