@@ -4,6 +4,7 @@ import { ask, by, dialog, fill, link } from "./home-dom.js";
 import { Receiver } from "./receive.js";
 import { Stored } from "./recording.js";
 import { Sound } from "./class-sound.js";
+import { Leaving } from "./teach-after.js";
 import { Alerts } from "./teach-alerts.js";
 import { Before } from "./teach-before.js";
 import { Dialogs, phoneAt } from "./teach-dialogs.js";
@@ -11,14 +12,14 @@ import { Drawing } from "./teach-draw.js";
 import { listen } from "./teach-keys.js";
 import { Notes } from "./teach-notes.js";
 import { act, layouts, less, more, sources } from "./teach-menus.js";
-import { busy, closeMenu, sure } from "./teach-parts.js";
+import { busy, closeMenu, languageLinks, pressOnce, sure } from "./teach-parts.js";
 import { SmallWindow } from "./teach-pip.js";
 import { Studio } from "./teach-studio.js";
 import { Tiles } from "./teach-tiles.js";
 import { tellNews } from "./teach-told.js";
 import { Topbar } from "./teach-topbar.js";
 import { firstHand, members, nextLayout, present, tap, teaching } from "./teach-view.js";
-import { language, say } from "./text.js";
+import { say } from "./text.js";
 
 /** @typedef {import("./protocol.js").Client} Client */
 /** @typedef {import("./messages.js").Lesson} Lesson */
@@ -30,7 +31,6 @@ const beat = 200; // ms between two looks at the microphone and the clock
 const failedFor = 5000; // ms that the page says that something was not done
 const lookEvery = 4000; // ms between two looks whether the box is there at all
 const grace = 10000; // ms for which a page that taught asks for its place again
-const signOutAfter = 600000; // ms after the lesson
 
 export class Desk {
 	/**
@@ -61,6 +61,7 @@ export class Desk {
 		this.told = { cam: "", music: false };
 		this.phoneBase = "";
 		this.alerts = new Alerts();
+		this.leaving = new Leaving(() => void ask("DELETE", "/session").then(() => location.replace(link("/"))));
 		this.studio = new Studio(client, () => this.draw());
 		this.receiver = new Receiver(client, () => {
 			this.sound.bind(this.receiver.table, (s) => this.receiver.stream(s));
@@ -81,11 +82,7 @@ export class Desk {
 	begin() {
 		fill(this.words, document);
 		by("music-label").title = say(this.words, "teach.music.about");
-		for (const a of document.querySelectorAll("a.language")) {
-			const other = new URL(location.href);
-			other.searchParams.set("lang", language === "en" ? "zh" : "en");
-			a.setAttribute("href", other.pathname + other.search);
-		}
+		languageLinks();
 		by("home").setAttribute("href", link("/"));
 		this.press();
 		this.keys(document);
@@ -136,6 +133,7 @@ export class Desk {
 
 	/** @param {Document} where */
 	keys(where) {
+		pressOnce(where);
 		listen(where, () => this.phase() !== "in" || busy(), {
 			call: (n, second) => {
 				const r = this.lesson ? members(this.lesson)[n] : undefined;
@@ -275,7 +273,7 @@ export class Desk {
 			/** @type {HTMLDialogElement} */ (d).close();
 		}
 		if (!this.wish.remote) {
-			setTimeout(() => void ask("DELETE", "/session").then(() => location.replace(link("/"))), signOutAfter);
+			this.leaving.over();
 		}
 	}
 
@@ -323,6 +321,9 @@ export class Desk {
 			return true;
 		} catch (e) {
 			const code = e instanceof Error && "code" in e ? e.code : "";
+			if (code === "wrong-state" && (type === "lesson.start" || type === "lesson.end")) {
+				return true; // it is so already: pressed on the phone, or twice
+			}
 			this.failed = { key: code === "recording-not-available" ? "norecord" : "failed", until: this.client.now() + failedFor };
 			this.draw();
 			return false;

@@ -2,7 +2,7 @@
 
 import { by, dialog, el } from "./home-dom.js";
 import { icon } from "./icons.js";
-import { say } from "./text.js";
+import { language, say } from "./text.js";
 
 /** @typedef {import("./text.js").Words} Words */
 
@@ -22,6 +22,28 @@ export function markOf(mark) {
 export function span(words, lasting) {
 	const [n, unit] = lasting.split("|");
 	return unit === undefined ? lasting : say(words, `teach.for.${unit}`, { n });
+}
+
+/**
+ * Of a double press the second one counts for nothing: by then another button may stand there, and who presses twice means it once.
+ * @param {Document} where
+ */
+export function pressOnce(where) {
+	where.addEventListener("click", (e) => {
+		if (e.detail > 1) {
+			e.preventDefault();
+			e.stopImmediatePropagation();
+		}
+	}, true);
+}
+
+/** The same page in the other language. */
+export function languageLinks() {
+	for (const a of document.querySelectorAll("a.language")) {
+		const other = new URL(location.href);
+		other.searchParams.set("lang", language === "en" ? "zh" : "en");
+		a.setAttribute("href", other.pathname + other.search);
+	}
 }
 
 /** Writes only what is new, so that a screen reader is not told twice. @param {Element} e @param {string} text */
