@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"net"
 	"net/netip"
 	"os/exec"
 	"runtime"
@@ -186,8 +187,9 @@ func TestListsFollowTheAddresses(t *testing.T) {
 func TestIPv6SourcesAndForgedOnes(t *testing.T) {
 	inNamespace(t, func(ip func(args ...string)) {
 		ip("link", "set", "lo", "up")
-		ip("addr", "add", "2001:db8::1/128", "dev", "lo")
-		ip("addr", "add", "100::5/128", "dev", "lo")
+		ip("addr", "add", "2001:db8::1/128", "dev", "lo", "nodad")
+		ip("addr", "add", "100::5/128", "dev", "lo", "nodad")
+		inPlace(t, "2001:db8::1", "100::5")
 		addrs, err := usable(false, true)
 		if want := []netip.Addr{netip.IPv6Loopback(), netip.MustParseAddr("2001:db8::1")}; err != nil || len(addrs) != 2 ||
 			!slices.Contains(addrs, want[0]) || !slices.Contains(addrs, want[1]) {
@@ -214,7 +216,9 @@ func TestIPv6SourcesAndForgedOnes(t *testing.T) {
 		forger.WriteToAddrPort([]byte("forged"), at(s, "::1"))
 		b := make([]byte, 100)
 		for _, ip := range []string{"2001:db8::1", "::1"} {
-			peer.WriteToAddrPort([]byte("ask"), at(s, ip))
+			if _, err := peer.WriteToAddrPort([]byte("ask"), at(s, ip)); err != nil {
+				t.Error(err)
+			}
 			s.SetReadDeadline(time.Now().Add(5 * time.Second))
 			n, from, err := s.ReadFromAddrPort(b)
 			if err != nil || string(b[:n]) != "ask" {
@@ -231,4 +235,27 @@ func TestIPv6SourcesAndForgedOnes(t *testing.T) {
 			t.Errorf("forged %d, want 1", got)
 		}
 	})
+}
+
+// inPlace waits until the addresses get what is sent to them: the kernel makes the route after the command has returned.
+func inPlace(t *testing.T, addrs ...string) {
+	b := make([]byte, 1)
+	for _, ip := range addrs {
+		for began := time.Now(); ; time.Sleep(time.Millisecond) {
+			conn, err := net.ListenUDP("udp6", &net.UDPAddr{IP: net.ParseIP(ip)})
+			if err == nil {
+				conn.WriteTo(b, conn.LocalAddr())
+				conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+				_, _, err = conn.ReadFrom(b)
+				conn.Close()
+			}
+			if err == nil {
+				break
+			}
+			if time.Since(began) > 10*time.Second {
+				t.Errorf("%s never came: %v", ip, err)
+				return
+			}
+		}
+	}
 }
