@@ -3,6 +3,7 @@ package cascade
 import (
 	"time"
 
+	"tongke/media/codec"
 	"tongke/media/packet"
 )
 
@@ -134,10 +135,13 @@ func (s *bindings) find(seq uint64) *binding {
 	return nil
 }
 
-// suspect reports a timestamp that does not belong to the newest binding: it should have run on as long as the clock.
+// suspect reports a packet that does not belong to the newest binding: its clock is another, or its timestamp has not run on as long as the clock.
 func (s *bindings) suspect(in *binding, b *packet.Buffer) bool {
 	if !in.seen || in != &s.list[len(s.list)-1] {
 		return false
+	}
+	if b.Codec != codec.None && b.Codec.ClockRate() != in.rate {
+		return true
 	}
 	passed := int64(b.Arrival.Sub(in.lastAt)) / int64(time.Millisecond) * int64(in.rate) / 1000
 	d := int64(int32(b.Timestamp - in.lastTS - uint32(passed)))

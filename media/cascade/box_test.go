@@ -194,7 +194,7 @@ func newClientTLS(b *testBox) func(string) *tls.Config {
 func noPeers(*tls.ConnectionState) (Peer, bool) { return Peer{}, false }
 
 func ptMap() map[codec.Codec]uint8 {
-	return map[codec.Codec]uint8{codec.Opus: 111, codec.VP8: 96, codec.H264: 102}
+	return map[codec.Codec]uint8{codec.Opus: 111, codec.VP8: 96, codec.H264: 102, codec.PCMA: 8, codec.PCMU: 0}
 }
 
 func (b *testBox) peer() Peer {
@@ -249,6 +249,7 @@ type maker struct {
 	src   *relay.Source
 	key   track.Key
 	video bool
+	codec codec.Codec
 	seq   uint64
 	ts    uint32
 	want  atomic.Bool
@@ -276,13 +277,18 @@ func vp8(key bool, pid uint16, text string) []byte {
 
 func (b *testBox) publish(lesson, source string) *maker {
 	b.tb.Helper()
-	kind, _ := track.KindOf(source)
-	m := &maker{key: track.Key{Lesson: lesson, Origin: b.key.id, Source: source}, video: kind == track.Video, stop: make(chan struct{}),
-		seq: 65000, ts: 1<<32 - 90000}
 	c := codec.Opus
-	if m.video {
+	if kind, _ := track.KindOf(source); kind == track.Video {
 		c = codec.VP8
 	}
+	return b.publishAs(lesson, source, c)
+}
+
+func (b *testBox) publishAs(lesson, source string, c codec.Codec) *maker {
+	b.tb.Helper()
+	kind, _ := track.KindOf(source)
+	m := &maker{key: track.Key{Lesson: lesson, Origin: b.key.id, Source: source}, video: kind == track.Video, codec: c, stop: make(chan struct{}),
+		seq: 65000, ts: 1<<32 - 90000}
 	var err error
 	if m.src, err = b.rel.Publish(relay.SourceInfo{Key: m.key, Kind: kind, Codec: c}, m); err != nil {
 		b.tb.Fatal(err)
@@ -325,15 +331,14 @@ func (m *maker) push(up *relay.Up, pid uint16) {
 		n, key = 4, m.ask.Swap(false)
 		m.ts += 1800
 	} else {
-		m.ts += 960
+		m.ts += m.codec.ClockRate() / 50
 	}
 	for i := range n {
 		b := packet.Get()
 		m.seq++
-		b.Seq, b.Timestamp, b.Arrival, b.Capture, b.Codec = m.seq, m.ts, now, now.Add(-5*time.Millisecond), codec.Opus
+		b.Seq, b.Timestamp, b.Arrival, b.Capture, b.Codec = m.seq, m.ts, now, now.Add(-5*time.Millisecond), m.codec
 		text := fmt.Sprintf("%s %d", m.key.Source, m.sent.Add(1))
 		if m.video {
-			b.Codec = codec.VP8
 			b.SetPayload(vp8(key && i == 0, pid, text+strings.Repeat(".", 800)))
 			if key && i == 0 {
 				b.Flags |= packet.Keyframe

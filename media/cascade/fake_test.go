@@ -116,9 +116,9 @@ func newFake() *fakeConn {
 }
 
 // attach makes c a link of n to the box id, opened.
-func attach(n *Node, c *fakeConn, id string, parent bool) {
+func attach(n *Node, c *fakeConn, id string, parent bool, capabilities ...string) {
 	_ = n.call(func() {
-		l := newLink(n, Peer{ID: id, Name: "peer"}, rungUDP, c, &hello{Version: 1, Path: []string{id}})
+		l := newLink(n, Peer{ID: id, Name: "peer"}, rungUDP, c, &hello{Version: 1, Capabilities: capabilities, Path: []string{id}})
 		l.dialled = parent
 		n.add(l)
 	})

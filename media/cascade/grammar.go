@@ -75,6 +75,10 @@ func isLayer(s string) bool {
 	return all(s, 0, 16, func(c byte) bool { return lower(c) || upper(c) || digit(c) || c == '_' || c == '-' })
 }
 
+func isCodec(s string) bool {
+	return all(s, 1, 16, func(c byte) bool { return lower(c) || digit(c) || c == '-' }) && lower(s[0])
+}
+
 func isCapability(s string) bool {
 	return all(s, 1, 64, func(c byte) bool {
 		return lower(c) || upper(c) || digit(c) || c == '.' || c == ':' || c == '-'
@@ -168,10 +172,10 @@ func (a *announce) check() error {
 			return fmt.Errorf("layer %.40q", l)
 		}
 	}
-	if err := checkCodec(a.Codec); err != nil {
-		return err
+	if !isCodec(a.Codec) {
+		return fmt.Errorf("%.40q is no codec", a.Codec)
 	}
-	if kind, known := track.KindOf(a.Source); known && (kind == track.Video) != codec.Parse(a.Codec).Video() {
+	if kind, known := track.KindOf(a.Source); known && codec.Parse(a.Codec) != codec.None && (kind == track.Video) != codec.Parse(a.Codec).Video() {
 		return fmt.Errorf("%s is no codec for %s", a.Codec, a.Source)
 	}
 	if !isText(a.Alliance) || !isText(a.Campus) {

@@ -40,6 +40,7 @@ type Link struct {
 	deadAt  packet.Time
 	relieve packet.Time // when a newer link has taken over for good; 0: none has
 	ready   bool        // channels are open
+	older   bool        // the log was told that the peer's release does not take a source's codec
 
 	checks    uint64      // answers to checks of the path, and
 	checkedAt packet.Time // when their number was seen to have risen; 0: not yet
@@ -221,10 +222,7 @@ func (l *Link) handle(m message) {
 	case *announce:
 		l.announcedBy(m)
 	case *withdraw:
-		if s := l.offered[m.key()]; s != nil {
-			delete(l.offered, m.key())
-			s.remote.drop(s, packet.Now(), true)
-		}
+		l.withdrawnBy(m.key())
 	case *want:
 		l.wanted(m)
 	case *unwant:

@@ -3,6 +3,7 @@ package cascade
 import (
 	"slices"
 
+	"tongke/media/codec"
 	"tongke/media/packet"
 )
 
@@ -171,10 +172,29 @@ func (n *Node) pathChanged() {
 	}
 }
 
+// codecsSince1 are the codecs that version 1 did not begin with. A source of one is announced to whom names it in its hello: an older box
+// would take the announcement for a broken message, and close the link.
+var codecsSince1 = []codec.Codec{codec.PCMA, codec.PCMU}
+
+func capabilityOf(c codec.Codec) string { return "codec:" + c.String() }
+
+func capabilities() []string {
+	out := []string{}
+	for _, c := range codecsSince1 {
+		out = append(out, capabilityOf(c))
+	}
+	return out
+}
+
+// takes reports whether the peer's release knows a codec.
+func (m *hello) takes(c codec.Codec) bool {
+	return !slices.Contains(codecsSince1, c) || slices.Contains(m.Capabilities, capabilityOf(c))
+}
+
 // hello is what this box says of itself. A path that is too long is told as far as it may be: the child finds five boxes and leaves.
 func (n *Node) hello(to Peer) *hello {
 	h := &hello{
-		Version: version, Capabilities: []string{}, Path: slices.Clone(n.path[:min(len(n.path), maxBoxes)]),
+		Version: version, Capabilities: capabilities(), Path: slices.Clone(n.path[:min(len(n.path), maxBoxes)]),
 		Alliance: n.cfg.Alliance, Campus: n.cfg.Campus,
 	}
 	if n.cfg.DesiredVersion != nil {

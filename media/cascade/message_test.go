@@ -23,7 +23,7 @@ var ref = sourceRef{Lesson: "maths-3", Origin: boxA, Source: "teacher"}
 
 // samples is one message of each kind, with values at their limits.
 var samples = []message{
-	&hello{Version: 1, Capabilities: []string{"field:want.deadline"}, Path: []string{boxB, boxA}, Alliance: "一中教联体", Campus: "core", DesiredVersion: ""},
+	&hello{Version: 1, Capabilities: []string{"codec:pcma", "codec:pcmu", "field:want.deadline"}, Path: []string{boxB, boxA}, Alliance: "一中教联体", Campus: "core", DesiredVersion: ""},
 	&announce{sourceRef: ref, Layers: []string{"q", "h", "f"}, Codec: "h264", Path: []string{boxA, boxB}, Epoch: 1<<32 - 1, Live: true, Alliance: "county-1", Campus: "core"},
 	&withdraw{ref},
 	&want{sourceRef: ref, Layer: "h", Priority: 3},
@@ -122,6 +122,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"control characters", `{"type":"hello","version":1,"capabilities":[],"path":["` + boxA + `"],"alliance":"\n","campus":"","desiredVersion":""}`, "control"},
 		{"version 0", `{"type":"hello","version":0,"capabilities":[],"path":["` + boxA + `"],"alliance":"","campus":"","desiredVersion":""}`, "version"},
 		{"announce path", `{"type":"announce",` + ok + `,"layers":[""],"codec":"opus","path":["` + boxB + `"],"epoch":1,"live":true,"alliance":"","campus":""}`, "origin"},
+		{"announce no codec", `{"type":"announce",` + ok + `,"layers":[""],"codec":"","path":["` + boxA + `"],"epoch":1,"live":true,"alliance":"","campus":""}`, "codec"},
+		{"announce codec's name", `{"type":"announce",` + ok + `,"layers":[""],"codec":"G.711","path":["` + boxA + `"],"epoch":1,"live":true,"alliance":"","campus":""}`, "codec"},
 		{"announce layers", `{"type":"announce",` + ok + `,"layers":["a","a"],"codec":"opus","path":["` + boxA + `"],"epoch":1,"live":true,"alliance":"","campus":""}`, "layer"},
 		{"announce codec", `{"type":"announce",` + ok + `,"layers":[""],"codec":"h264","path":["` + boxA + `"],"epoch":1,"live":true,"alliance":"","campus":""}`, "codec"},
 	} {

@@ -77,6 +77,13 @@ func (n *Node) announcement(l *Link, k track.Key) (a announce, ok bool) {
 	if n.cfg.Visible != nil && !n.cfg.Visible(p, k.Lesson) || n.cfg.MayTake != nil && !n.cfg.MayTake(p, k) {
 		return a, false
 	}
+	if !l.hello.takes(info.Codec) {
+		if !l.older {
+			l.older = true
+			n.log.Warn("peer's release does not take the codec", "peer", p.Name, "lesson", k.Lesson, "track", k.Source, "codec", info.Codec.String())
+		}
+		return a, false
+	}
 	a = announce{sourceRef: refOf(k), Codec: info.Codec.String(), Path: append(slices.Clone(info.Path), n.cfg.ID),
 		Epoch: n.epochs[k], Live: l.relieve == 0, Alliance: n.cfg.Alliance, Campus: n.cfg.Campus}
 	if info.Path != nil {

@@ -80,6 +80,9 @@ func (l *Link) announcedBy(m *announce) {
 		return
 	case slices.Contains(m.Path, n.cfg.ID) || !known:
 		return // a loop, or a kind of source of a newer release
+	case codec.Parse(m.Codec) == codec.None:
+		l.withdrawnBy(k) // a codec of a newer release: as if it were not there
+		return
 	case l.offered[k] == nil && len(l.offered) >= maxOffered:
 		l.violated(byeTooMany, errors.New("too many announcements"))
 		return
@@ -100,6 +103,14 @@ func (l *Link) announcedBy(m *announce) {
 	}
 	s.ann, r.orphan = *m, 0
 	r.choose()
+}
+
+// withdrawnBy takes a peer's offer of a source back.
+func (l *Link) withdrawnBy(k track.Key) {
+	if s := l.offered[k]; s != nil {
+		delete(l.offered, k)
+		s.remote.drop(s, packet.Now(), true)
+	}
 }
 
 // choose takes the best supply for the one to ask. The former goes on for a while beside it: duplicates are discarded by origin number.
