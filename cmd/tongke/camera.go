@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ type cameras struct {
 	scenes func(room string) []session.Scene
 	state  func(lesson string) (protocol.State, bool)
 	wake   chan struct{} // 1: look again
+	fresh  chan struct{} // 1: a camera is new or has changed
 	tests  chan struct{} // one place a test
 
 	mu   sync.Mutex
@@ -53,6 +55,7 @@ type netCamera struct {
 	// Guarded by cameras.mu.
 	key  track.Key // what it publishes; zero: it rests
 	stop func()    // ends that, and waits
+	look time.Time // when it is looked at, if it rests
 }
 
 // maxTests is how many cameras can be tried at once.
@@ -65,10 +68,14 @@ func (d *daemon) newCameras() (*cameras, error) {
 		room:   func() string { return d.place().Room() },
 		scenes: func(room string) []session.Scene { return d.sessions.Scenes(room) },
 		state:  func(lesson string) (protocol.State, bool) { return d.hub.State(lesson) },
-		wake:   make(chan struct{}, 1), tests: make(chan struct{}, maxTests),
+		wake:   make(chan struct{}, 1), fresh: make(chan struct{}, 1), tests: make(chan struct{}, maxTests),
 		byID: map[string]*netCamera{}, gone: map[track.Key]bool{},
 	}
-	return c, c.load(d.cfg.Cameras)
+	err := c.load(d.cfg.Cameras)
+	for _, n := range c.all { // nothing runs yet
+		n.look = time.Now().Add(lookFirst)
+	}
+	return c, err
 }
 
 // load takes in the cameras of the file and those that were kept.
@@ -115,6 +122,10 @@ func (c *cameras) put(n *netCamera) {
 	c.mu.Unlock()
 	stop()
 	c.look()
+	select {
+	case c.fresh <- struct{}{}:
+	default:
+	}
 }
 
 // drop forgets a camera.
@@ -162,6 +173,9 @@ func (c *cameras) Run(ctx context.Context) error {
 			c.look()
 		}
 	})()
+	var looks sync.WaitGroup
+	defer looks.Wait()
+	looks.Go(func() { c.watch(ctx) }) // ends with ctx
 	tick := time.NewTicker(cameraEvery)
 	defer tick.Stop()
 	for {
@@ -212,7 +226,7 @@ func (c *cameras) turn(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, n := range c.all {
-		if key := wants[n]; n.stop == nil && key != (track.Key{}) && n.broken == nil {
+		if key := wants[n]; n.stop == nil && key != (track.Key{}) {
 			c.beginLocked(ctx, n, key)
 		}
 	}
@@ -254,7 +268,7 @@ func (c *cameras) beginLocked(ctx context.Context, n *netCamera, key track.Key) 
 	c.log.Info("camera asked for", "camera", n.config.Name, "lesson", key.Lesson, "source", key.Source)
 }
 
-// wants is what each camera should publish now. A source has one camera: the first.
+// wants is what each camera should publish now. A source has one camera: the first that can sign in.
 func (c *cameras) wants() map[*netCamera]track.Key {
 	room := c.room()
 	wants, taken := map[*netCamera]track.Key{}, map[track.Key]bool{}
@@ -267,7 +281,7 @@ func (c *cameras) wants() map[*netCamera]track.Key {
 		for _, n := range c.all {
 			source, may := session.Stage(st, c.box, room, n.as, at)
 			key := track.Key{Lesson: at.Lesson, Origin: c.box, Source: source}
-			if source == "" || !may || taken[key] || wants[n] != (track.Key{}) {
+			if source == "" || !may || n.broken != nil || taken[key] || wants[n] != (track.Key{}) {
 				continue
 			}
 			wants[n], taken[key] = key, true
@@ -291,7 +305,8 @@ func (c *cameras) films(lesson, room string) []session.Film {
 	}
 	var out []session.Film
 	seen := map[string]bool{}
-	for _, n := range all {
+	able := slices.DeleteFunc(slices.Clone(all), func(n *netCamera) bool { return n.broken != nil })
+	for _, n := range append(able, all...) { // first those that can sign in
 		source, _ := session.Stage(st, c.box, room, n.as, session.Scene{})
 		if source == "" || seen[source] {
 			continue

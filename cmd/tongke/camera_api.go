@@ -50,7 +50,7 @@ func (c *cameras) List() ([]api.Camera, error) {
 	return out, nil
 }
 
-// shown is the camera without its secrets.
+// shown is the camera without its secrets. Called with cameras.mu held.
 func (n *netCamera) shown() api.Camera {
 	f := n.config
 	sub := f.Sub
@@ -68,7 +68,7 @@ func (c *cameras) Add(in api.CameraChange) (api.Camera, error) {
 	id := make([]byte, 5)
 	rand.Read(id) // never fails
 	k := store.Camera{ID: "c-" + hex.EncodeToString(id), As: session.AsCamera}
-	if err := c.change(&k, in); err != nil {
+	if err := c.keep(&k, in); err != nil {
 		return api.Camera{}, err
 	}
 	err := c.store.AddCamera(k)
@@ -86,7 +86,7 @@ func (c *cameras) Change(id string, in api.CameraChange) (api.Camera, error) {
 	if err := c.mayChange(id); err != nil {
 		return api.Camera{}, err
 	}
-	k, err := c.store.ChangeCamera(id, func(k *store.Camera) error { return c.change(k, in) })
+	k, err := c.store.ChangeCamera(id, func(k *store.Camera) error { return c.keep(k, in) })
 	if err != nil {
 		return api.Camera{}, unknownCamera(err)
 	}
@@ -116,6 +116,8 @@ func unknownCamera(err error) error {
 func (c *cameras) took(k store.Camera) api.Camera {
 	n := stored(k)
 	c.put(n)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return n.shown()
 }
 
@@ -154,21 +156,23 @@ func (c *cameras) Test(ctx context.Context, id string, in api.CameraChange) (rts
 	default:
 		return rtsp.Found{}, errCameraBusy
 	}
-	config := stored(k).config
-	found := rtsp.New(config, c.log).Probe(ctx)
-	if n != nil && found.OK && config == n.config {
-		c.forgive(n)
+	tried := rtsp.New(stored(k).config, c.log)
+	found := tried.Probe(ctx)
+	if n != nil && stored(k).config == n.config && ctx.Err() == nil {
+		n.camera.Learn(tried)
 	}
 	return found, nil
 }
 
-// forgive forgets what was wrong with a camera that was just seen to work.
-func (c *cameras) forgive(n *netCamera) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if n.stop == nil {
-		n.camera = rtsp.New(n.config, c.log)
+// keep applies what somebody typed to a camera that is kept: its name is its own.
+func (c *cameras) keep(k *store.Camera, in api.CameraChange) error {
+	if err := c.change(k, in); err != nil {
+		return err
 	}
+	if c.named(k.Name, k.ID) {
+		return invalidCamera(errors.New("name: another camera is called so, choose another name"))
+	}
+	return nil
 }
 
 // change applies what somebody typed, and refuses what cannot be. An address is taken as the camera's maker prints it, with user and
@@ -209,13 +213,15 @@ func (c *cameras) change(k *store.Camera, in api.CameraChange) error {
 	if !slices.Contains(camerasAs, k.As) {
 		errs = append(errs, errors.New("as: write camera, pupils or board"))
 	}
-	if c.named(k.Name, k.ID) {
-		errs = append(errs, errors.New("name: another camera is called so, choose another name"))
-	}
 	if len(errs) == 0 {
 		return nil
 	}
-	field, text, _ := strings.Cut(errs[0].Error(), ": ")
+	return invalidCamera(errs[0])
+}
+
+// invalidCamera is what is told of a fault that names its field.
+func invalidCamera(err error) error {
+	field, text, _ := strings.Cut(err.Error(), ": ")
 	return &api.DeviceError{Status: http.StatusBadRequest, Code: "camera-invalid", Field: field, Text: api.Words{ZH: cameraWords[field], EN: text}}
 }
 

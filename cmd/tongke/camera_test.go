@@ -1,15 +1,19 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tongke/device/doctor"
 	"tongke/media/ingest/rtsp"
@@ -51,7 +55,7 @@ func newShelf(t *testing.T, st *store.Store, file ...CameraConfig) (*cameras, *s
 			defer s.mu.Unlock()
 			return s.state, id == s.state.ID
 		},
-		wake: make(chan struct{}, 1), tests: make(chan struct{}, maxTests), byID: map[string]*netCamera{}, gone: map[track.Key]bool{},
+		wake: make(chan struct{}, 1), fresh: make(chan struct{}, 1), tests: make(chan struct{}, maxTests), byID: map[string]*netCamera{}, gone: map[track.Key]bool{},
 	}
 	if err := c.load(file); err != nil {
 		t.Fatal(err)
@@ -166,9 +170,16 @@ func TestCamerasByThePage(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	found, err := c.Test(t.Context(), one.ID, api.CameraChange{})
-	if err != nil || found.OK || found.Fault.Code != rtsp.Unreachable {
-		t.Errorf("%+v %v", found, err)
+	// A test needs no name, and asks for none that is free.
+	for _, in := range []api.CameraChange{{}, {Name: text("file")}, {Name: text("test")}} {
+		found, err := c.Test(t.Context(), one.ID, in)
+		if err != nil || found.OK || found.Fault.Code != rtsp.Unreachable {
+			t.Errorf("%+v %v", found, err)
+		}
+	}
+	// What a test of the camera as it is has found is known of it.
+	if list, _ := c.List(); list[1].Status.Fault == nil || list[1].Status.Fault.Code != rtsp.Unreachable || list[1].Status.Looked.IsZero() {
+		t.Errorf("after the test: %+v", list[1].Status)
 	}
 	// Another camera does not get the password of this one.
 	if _, err := c.Change(one.ID, api.CameraChange{URL: text("rtsp://192.0.2.66/1")}); err != nil || password() != "" {
@@ -197,5 +208,106 @@ func TestCameraPasswordFile(t *testing.T) {
 	var f doctor.Facts
 	if c.facts(&f); f.NetCameras != 1 || f.NetCamera != rtsp.NoPassword || f.NetCameraName != "a" {
 		t.Errorf("%+v", f)
+	}
+}
+
+// TestCameraThatCannotSignIn: it leaves its place to the next one for the same source, and a box with both says so.
+func TestCameraThatCannotSignIn(t *testing.T) {
+	c, s := newShelf(t, openShelfStore(t, t.TempDir()), CameraConfig{Name: "a", URL: "rtsp://127.0.0.1:9/1", User: "u", PasswordFile: "/nonexistent/password"}, CameraConfig{Name: "b", URL: "rtsp://127.0.0.1:9/2"})
+	s.set(func(s *stage) {
+		s.state = protocol.State{ID: "l", State: protocol.Live, OwnerBox: "core", Master: protocol.RoomRef{Room: "core"}, Lead: &protocol.Lead{Room: "core", Box: "core", Online: true},
+			Rooms: []protocol.RoomState{{Room: "sanhe", Box: "box", State: protocol.RoomLive}}}
+		s.scenes = []session.Scene{{Lesson: "l", Screen: true}}
+	})
+	c.turn(t.Context())
+	if a, b := c.keyOf("file-1"), c.keyOf("file-2"); a != (track.Key{}) || b.Source != track.Pupils {
+		t.Errorf("publish %v and %v", a, b)
+	}
+	c.rest()
+	if films := c.films("l", "sanhe"); len(films) != 1 || films[0].Failing {
+		t.Errorf("films %+v", films)
+	}
+	c.drop("file-2")
+	if films := c.films("l", "sanhe"); len(films) != 1 || !films[0].Failing {
+		t.Errorf("alone: films %+v", films)
+	}
+}
+
+// noStreams is a camera that has no stream at any address.
+func noStreams(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	t.Cleanup(func() { ln.Close(); wg.Wait() })
+	wg.Go(func() { // ends with ln
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { // ends with the client
+				defer conn.Close()
+				for lines := bufio.NewScanner(conn); lines.Scan(); {
+					if n, ok := strings.CutPrefix(lines.Text(), "CSeq: "); ok {
+						fmt.Fprintf(conn, "RTSP/1.0 404 Not Found\r\nCSeq: %s\r\n\r\n", n)
+					}
+				}
+			})
+		}
+	})
+	return "rtsp://" + ln.Addr().String() + "/"
+}
+
+// TestIdleCamerasAreLookedAt: what is wrong with a camera is known before the first lesson, again after a while, and not while it is used.
+func TestIdleCamerasAreLookedAt(t *testing.T) {
+	at := noStreams(t)
+	c, s := newShelf(t, openShelfStore(t, t.TempDir()), CameraConfig{Name: "a", URL: at + "1"}, CameraConfig{Name: "b", URL: at + "2", User: "u", PasswordFile: "/nonexistent/password"})
+	now := time.Now()
+	n := c.due(now)
+	if n == nil || n.id != "file-1" || c.due(now) != nil {
+		t.Fatalf("due: %v", n)
+	}
+	n.camera.Look(t.Context())
+	c.seen(n, now)
+	var f doctor.Facts
+	if c.facts(&f); f.NetCamera != rtsp.NoPath || f.NetCameraName != "a" {
+		t.Errorf("facts %+v", f)
+	}
+	if c.due(now.Add(lookFailing-time.Second)) != nil || c.due(now.Add(lookFailing)) != n {
+		t.Error("a camera that did not answer is not looked at again after a minute")
+	}
+	s.set(func(s *stage) {
+		s.state = protocol.State{ID: "l", State: protocol.Live, Master: protocol.RoomRef{Room: "sanhe"}, Lead: &protocol.Lead{Room: "sanhe", Box: "box", Online: true}}
+		s.scenes = []session.Scene{{Lesson: "l"}}
+	})
+	c.turn(t.Context())
+	if c.keyOf("file-1") == (track.Key{}) || c.due(now.Add(time.Hour)) != nil {
+		t.Error("a camera is looked at while it is used")
+	}
+	// The part itself: a camera that is added is looked at, and all ends with the context.
+	c.rest()
+	s.set(func(s *stage) { s.scenes = nil })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- c.Run(ctx) }()
+	one, err := c.Add(api.CameraChange{Name: text("c"), URL: text(at + "3")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		list, _ := c.List()
+		if got := list[len(list)-1]; got.ID == one.ID && got.Status.Fault != nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("never looked at: %+v", list)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

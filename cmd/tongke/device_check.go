@@ -48,7 +48,8 @@ type fullCheck struct {
 	lesson  func() (live bool, until time.Time)
 	test    func(ctx context.Context, do []string) (protocol.SelfTested, error) // by the page on the screen beside the box
 	endTest func()
-	since   func(now time.Time) time.Time // when the installation began
+	cameras func(ctx context.Context, pictures bool) // connects those of the network
+	since   func(now time.Time) time.Time            // when the installation began
 	now     func() time.Time
 
 	start   chan struct{} // 1

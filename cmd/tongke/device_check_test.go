@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -41,7 +42,8 @@ type room struct {
 	facts  doctor.Facts
 	ended  int
 	asked  []string
-	silent bool // a clap is not heard before the person says something
+	filmed []bool // of each connection to the network's cameras: whether pictures were taken
+	silent bool   // a clap is not heard before the person says something
 }
 
 func newRoom() *room {
@@ -70,6 +72,7 @@ func newRoom() *room {
 		return r.pages[do[0]], r.err
 	}
 	c.endTest = func() { r.ended++ }
+	c.cameras = func(_ context.Context, pictures bool) { r.filmed = append(r.filmed, pictures) }
 	return r
 }
 
@@ -272,5 +275,46 @@ func TestPlots(t *testing.T) {
 		if end := h.Start.Add(time.Duration(n*step) * time.Second); end.Before(now) || end.Sub(now) > time.Duration(step)*time.Second {
 			t.Errorf("%d h end at %s", hours, end)
 		}
+	}
+}
+
+// TestFullCheckOfNetworkCameras: they are connected, and what is wrong with them is a line; while the room has covered its camera none of
+// them films.
+func TestFullCheckOfNetworkCameras(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		cameras int
+		picture string
+		fault   string
+		want    string
+		filmed  []bool
+	}{
+		{"none", 0, protocol.DeviceOK, "", "", nil},
+		{"well, and the page has none", 1, protocol.DeviceNone, "", "", []bool{true}},
+		{"H.265", 1, protocol.DeviceNone, "camera-h265", "camera:net-camera-format", []bool{true}},
+		{"covered", 1, protocol.DeviceCovered, "", "camera:camera-covered", []bool{false}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRoom()
+				r.pages[protocol.DoPicture] = protocol.SelfTested{Picture: tt.picture}
+				r.fullCheck.facts = func(context.Context, bool) doctor.Facts {
+					f := doctor.Facts{Running: doctor.Yes, NetCameras: tt.cameras}
+					if len(r.filmed) > 0 { // known only when they were connected
+						f.NetCamera = tt.fault
+					}
+					return f
+				}
+				r.during(t, func() {
+					if err := r.Start(false); err != nil {
+						t.Error(err)
+					}
+					got := bad(r.answers(t, map[string]bool{askScreen: true, askSpeaker: true, askClap: true}))
+					if got != tt.want || !slices.Equal(r.filmed, tt.filmed) {
+						t.Errorf("bad %q, want %q; filmed %v, want %v", got, tt.want, r.filmed, tt.filmed)
+					}
+				})
+			})
+		})
 	}
 }

@@ -168,6 +168,7 @@ func (t *checkRun) speaker(i int) *trouble {
 func (t *checkRun) camera() *trouble {
 	t.again()
 	got, found := t.test(t.ctx, protocol.DoPicture)
+	t.netCameras(got.Picture != protocol.DeviceCovered)
 	if found != nil {
 		return found
 	}
@@ -185,6 +186,16 @@ func (t *checkRun) camera() *trouble {
 		return noPicture
 	}
 	return nil
+}
+
+// netCameras connects the cameras of the network. Their findings come from what they then say of themselves.
+func (t *checkRun) netCameras(pictures bool) {
+	if t.facts.NetCameras == 0 {
+		return
+	}
+	t.c.cameras(t.ctx, pictures)
+	now := t.c.facts(t.ctx, false)
+	t.facts.NetCamera, t.facts.NetCameraName = now.NetCamera, now.NetCameraName
 }
 
 // microphone was heard with the chirp, or a person claps before it: the page listens while the person is asked.
@@ -232,7 +243,7 @@ func (d *daemon) newFullCheck() *fullCheck {
 	c.facts = d.checkFacts
 	c.input, c.learn, c.take = d.device.input, d.tests.said, d.device.take
 	c.lesson = d.liveUntil
-	c.test, c.endTest = d.selfTest, d.sessions.EndSelfTest
+	c.test, c.endTest, c.cameras = d.selfTest, d.sessions.EndSelfTest, d.cameras.tryAll
 	c.since = d.device.installedSince
 	return c
 }

@@ -16,6 +16,9 @@ import (
 // lookAgain is how long a camera that did not answer may take to start before that is believed.
 const lookAgain = 3 * time.Second
 
+// describeWithin bounds all questions and answers of a look.
+const describeWithin = 15 * time.Second
+
 // Look asks the camera, which nobody publishes, what it offers, and leaves it without taking a picture. Status tells what is wrong. A password
 // that rests is not shown.
 func (c *Camera) Look(ctx context.Context) {
@@ -110,6 +113,8 @@ func (s *stream) describe(ctx context.Context) error {
 	if err != nil {
 		return fault(NotUnderstood, "its address")
 	}
+	ctx, cancel := context.WithTimeout(ctx, describeWithin)
+	defer cancel()
 	c, _ := s.client(u, TCP)
 	g := keepHome(c, u)
 	if err := c.Start(); err != nil {
