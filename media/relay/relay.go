@@ -48,6 +48,9 @@ func (e *CodecError) Error() string {
 	return fmt.Sprintf("lesson %s has video codec %s, not %s", e.Lesson, e.Have, e.Got)
 }
 
+// ErrTaken is returned by PublishFree.
+var ErrTaken = errors.New("source is published by another")
+
 // ErrClosed is returned once Run has ended.
 var ErrClosed = errors.New("relay is closed")
 

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,4 +106,29 @@ func (e *ear) reported() []rtcp.SenderReport {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]rtcp.SenderReport(nil), e.said...)
+}
+
+// TestPublishFree: who gives way takes no place that is taken, and is taken the place of.
+func TestPublishFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t)
+		info := SourceInfo{Key: voice, Kind: track.Audio, Codec: codec.PCMA}
+		camera, err := r.PublishFree(info, &maker{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := publish(t, r, SourceInfo{Key: voice, Kind: track.Audio, Codec: codec.Opus}, &maker{})
+		if _, err := r.PublishFree(info, &maker{}); !errors.Is(err, ErrTaken) {
+			t.Errorf("%v, want ErrTaken", err)
+		}
+		camera.Close() // relieved: of no effect
+		synctest.Wait()
+		if s := r.Sources(); len(s) != 1 || s[0].Codec != codec.Opus {
+			t.Errorf("%+v", s)
+		}
+		page.Close()
+		if _, err := r.PublishFree(info, &maker{}); err != nil {
+			t.Error(err)
+		}
+	})
 }

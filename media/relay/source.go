@@ -14,7 +14,7 @@ import (
 type SourceInfo struct {
 	Key    track.Key
 	Kind   track.Kind
-	Codec  codec.Codec   // H264 or VP8; Opus for sound (each packet says whether it is RED)
+	Codec  codec.Codec   // H264 or VP8; for sound Opus (each packet says whether it is RED), PCMA or PCMU
 	Layers []track.Layer // highest last; one "" without simulcast
 	Path   []string      // boxes from the origin to the one before this; nil when published here
 }
@@ -76,9 +76,22 @@ type Up struct {
 // Publish makes a source known and lets m feed it. A source of the same key is taken over: its subscribers stay, and the former handle
 // becomes inert. It returns a *CodecError or ErrClosed.
 func (r *Relay) Publish(info SourceInfo, m track.Maker) (*Source, error) {
+	return r.publishIf(info, m, false)
+}
+
+// PublishFree is Publish for a maker that gives way to any other: ErrTaken while the source has one.
+func (r *Relay) PublishFree(info SourceInfo, m track.Maker) (*Source, error) {
+	return r.publishIf(info, m, true)
+}
+
+func (r *Relay) publishIf(info SourceInfo, m track.Maker, free bool) (*Source, error) {
 	var out *Source
 	var refused error
 	err := r.call(func() {
+		if s := r.sources[info.Key]; free && s != nil && s.maker != nil {
+			refused = ErrTaken
+			return
+		}
 		l := r.lesson(info.Key.Lesson)
 		if info.Kind == track.Video {
 			if l.codec != codec.None && l.codec != info.Codec && !r.onlyVideo(info.Key) {
