@@ -166,6 +166,7 @@ func (d *daemon) start() error {
 	d.parts.start("self-test", d.tests.Run)
 	d.parts.start("pairing", d.pairer.Run)
 	d.parts.start("trust", d.keepTrust)
+	d.parts.start("calls", d.keepCalling)
 	d.parts.start("control", serve(newServer(h.Control(), d.log), d.control))
 	for i, s := range d.splits {
 		at := d.at.Listen[i]

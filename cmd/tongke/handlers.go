@@ -112,23 +112,30 @@ func (d *daemon) participants() map[string]int {
 
 // urls are where this box's HTTPS port answers: the configured names first, then the addresses of its interfaces.
 func (d *daemon) urls() []string {
+	var ends []netip.AddrPort
+	for _, e := range d.ends {
+		ends = append(ends, e.tcp.Addr().(*net.TCPAddr).AddrPort())
+	}
+	return boxURLs(d.cfg.Box.Hosts, ends)
+}
+
+func boxURLs(hosts []string, ends []netip.AddrPort) []string {
 	var all []string
-	add := func(host string, port int) {
+	add := func(host string, port uint16) {
 		if len(all) < maxURLs {
-			all = append(all, "https://"+net.JoinHostPort(host, strconv.Itoa(port)))
+			all = append(all, "https://"+net.JoinHostPort(host, strconv.Itoa(int(port))))
 		}
 	}
-	for _, e := range d.ends {
-		at := e.tcp.Addr().(*net.TCPAddr)
-		for _, h := range d.cfg.Box.Hosts {
-			add(h, at.Port)
+	for _, at := range ends {
+		for _, h := range hosts {
+			add(h, at.Port())
 		}
-		if !at.IP.IsUnspecified() {
-			add(at.IP.String(), at.Port)
+		if !at.Addr().IsUnspecified() {
+			add(at.Addr().Unmap().String(), at.Port())
 			continue
 		}
 		for _, a := range hostAddresses() {
-			add(a.String(), at.Port)
+			add(a.String(), at.Port())
 		}
 	}
 	return all

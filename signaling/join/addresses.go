@@ -1,0 +1,157 @@
+package join
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"tongke/signaling/store"
+)
+
+// Boxes keep finding each other when addresses change.
+//
+//   - A child tells its parent where it answers, and is told where the parent does, each time its uplink comes up and once an hour. So a
+//     second address or a name that the parent got later is known at every school before it is needed.
+//   - A parent calls the children that do not come, at the addresses they told, and says where it answers now. That is for the new machine
+//     that a backup made the same box again: it has the old one's key and list of children and perhaps not its address. Only a child that
+//     the parent can reach hears it (one county's network does, a school behind NAT does not).
+//
+// Both go over TLS with the keys that joined; nobody else can tell a box of another parent's address.
+const (
+	// AddressesPath is where a child tells its addresses and asks for the parent's.
+	AddressesPath = "/api/v1/below/addresses"
+	// HerePath is where a parent tells a child where it is now.
+	HerePath = "/api/v1/above/here"
+
+	maxAddresses = 8
+)
+
+// Addresses are where a box's uplink port answers.
+type Addresses struct {
+	URLs []string `json:"urls"`
+}
+
+// mergeAddresses keeps the order, what is an address, and each once.
+func mergeAddresses(lists ...[]string) (urls []string) {
+	for _, u := range slices.Concat(lists...) {
+		if b, err := parseAddress(u); err == nil && !slices.Contains(urls, b) && len(urls) < maxAddresses {
+			urls = append(urls, b)
+		}
+	}
+	return urls
+}
+
+// NoteAddresses keeps where a child says it answers, and tells it where this box does.
+func (h *Host) NoteAddresses(c store.Child, told []string) (Addresses, error) {
+	told = mergeAddresses(told)
+	if !slices.Equal(c.URLs, told) {
+		if err := h.Store.Update(func(tx *store.Tx) error {
+			now, err := store.Children.Get(tx, c.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				return ErrNoBox
+			}
+			if err != nil {
+				return err
+			}
+			now.URLs = told
+			return store.Children.Put(tx, c.ID, now)
+		}); err != nil {
+			return Addresses{}, err
+		}
+	}
+	return Addresses{URLs: h.URLs()}, nil
+}
+
+// TellAddresses tells the parent where this box answers, and returns where the parent does.
+func TellAddresses(ctx context.Context, d Dial, own []string) ([]string, error) {
+	var theirs Addresses
+	err := d.ask(ctx, http.MethodPut, AddressesPath, Addresses{URLs: own}, &theirs)
+	return theirs.URLs, err
+}
+
+// Learn keeps addresses that the parent told, beside the ones known before. The one that is tried first stays, because people chose it and
+// it works; unless it is known not to: then moved is set, and those told come first.
+func Learn(s *store.Store, parent string, told []string, moved bool) (changed bool, err error) {
+	err = s.Update(func(tx *store.Tx) error {
+		p, err := store.Parents.Get(tx, store.KeyParent)
+		if errors.Is(err, store.ErrNotFound) || err == nil && p.ID != parent {
+			return ErrNoBox // it left in the meantime
+		}
+		if err != nil {
+			return err
+		}
+		first := p.URLs[:min(1, len(p.URLs))]
+		if moved {
+			first = nil
+		}
+		urls := mergeAddresses(first, told, p.URLs)
+		if changed = !slices.Equal(urls, p.URLs); !changed {
+			return nil
+		}
+		p.URLs = urls
+		return store.Parents.Put(tx, store.KeyParent, p)
+	})
+	return changed && err == nil, err
+}
+
+// ParentIsHere takes a parent's call. remote is where it comes from: behind an address translator the parent does not know its own address,
+// and the port is most likely the one that it has inside.
+func (h *Host) ParentIsHere(remote string, peer *x509.Certificate, told []string) error {
+	if peer == nil {
+		return ErrNoBox
+	}
+	p, ok, err := h.Store.Parent()
+	if err != nil {
+		return err
+	}
+	if id, is := h.Identity.IDOf(peer); !ok || !is || id != p.ID || h.Identity.Pin(peer) != p.Pin {
+		return ErrNoBox
+	}
+	told = mergeAddresses(told)
+	if len(told) == 0 {
+		return ErrRequest
+	}
+	if u, err := url.Parse(told[0]); err == nil && u.Port() != "" {
+		told = append(told[:min(len(told), maxAddresses-1)], "https://"+net.JoinHostPort(hostOf(remote), u.Port()))
+	}
+	changed, err := Learn(h.Store, p.ID, told, true)
+	if err != nil || !changed {
+		return err
+	}
+	h.Log.Info("parent says where it is", "peer", p.Name, "addresses", told)
+	if h.Moved != nil {
+		h.Moved()
+	}
+	return nil
+}
+
+// Call tells a child where this box answers. config takes that child's key only.
+func Call(ctx context.Context, c store.Child, config *tls.Config, own []string) error {
+	body, err := json.Marshal(Addresses{URLs: own})
+	if err != nil {
+		return err
+	}
+	client, end := newClient(nil, config)
+	defer end()
+	last := errors.New("it told no address")
+	for _, base := range c.URLs {
+		j := &joiner{base: base, client: client}
+		data, _, status, err := j.do(ctx, http.MethodPost, HerePath, body)
+		if err != nil {
+			last = err
+			continue
+		}
+		if status/100 != 2 {
+			return refused(data, status)
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, last)
+}
