@@ -98,7 +98,8 @@ func packStopped(dir string, through func(io.Reader) error) error {
 	}
 	defer s.Close()
 	r, w := io.Pipe()
-	go func() { w.CloseWithError(packBox(dir, s, commandConfig(), w)) }() // ends when all is read, or the reader closed
+	cfg := commandConfig()
+	go func() { w.CloseWithError(packBox(dir, s, cfg, stoppedURLs(cfg), w)) }() // ends when all is read, or the reader closed
 	defer r.Close()
 	return through(r)
 }
@@ -122,8 +123,8 @@ func (c *control) stream(ctx context.Context, path string, read func(io.Reader) 
 	return read(res.Body)
 }
 
-// packBox packs the box of a data directory. The database is copied first: a slow reader must not hold back those who write.
-func packBox(dir string, s *store.Store, cfg Config, w io.Writer) error {
+// packBox packs the box of a data directory, which answers at urls. The database is copied first: a slow reader must not hold back those who write.
+func packBox(dir string, s *store.Store, cfg Config, urls []string, w io.Writer) error {
 	tmp, err := os.MkdirTemp(dir, ".backup-*")
 	if err != nil {
 		return err
@@ -160,6 +161,7 @@ func packBox(dir string, s *store.Store, cfg Config, w io.Writer) error {
 	}
 	return backup.Pack(w, backup.Manifest{
 		Box: id, Name: name, Alliance: meta.AllianceID, Made: time.Now().UTC().Truncate(time.Second), Program: programVersion(),
+		URLs: urls,
 	}, files)
 }
 
@@ -185,7 +187,7 @@ func packFile(name, path string) (backup.File, error) {
 }
 
 // backup packs this running box, for its own command line.
-func (d *daemon) backup(w io.Writer) error { return packBox(d.dir, d.store, d.cfg, w) }
+func (d *daemon) backup(w io.Writer) error { return packBox(d.dir, d.store, d.cfg, d.urls(), w) }
 
 // passphrase comes from the environment, from a person (twice where it is a new one), or is the first line of standard input.
 func (c *console) passphrase(fresh bool) ([]byte, error) {

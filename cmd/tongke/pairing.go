@@ -13,7 +13,7 @@ import (
 func (d *daemon) newHost() *join.Host {
 	return join.NewHost(join.Host{
 		Store: d.store, Identity: joinIdentity(d.box), Name: d.name, URLs: d.urls, Log: d.log.With("part", "join"),
-		Left: d.node.Drop, Online: d.online, Began: time.Now(), Planned: d.plannedRooms,
+		Left: d.node.Drop, Online: d.online, Began: time.Now(), Planned: d.plannedRooms, Moved: d.parentMoved,
 	})
 }
 

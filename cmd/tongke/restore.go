@@ -93,9 +93,58 @@ func (c *restoreCmd) Run(con *console) error {
 		return backupFault(c.File, err)
 	}
 	fmt.Fprintf(con.out, "restored %s\n", m.Name)
-	fmt.Fprintf(con.err, "This is now box %s as of %s. The old one must not run again beside it. Start it with tongke run or systemctl start tongke; give it the old one's address, so that the schools find it.\n本机现在就是设备 %s，原来那台不要再开。请用原来的地址，各校会自己连回来。\n",
-		m.Name, m.Made.Local().Format("2006-01-02 15:04"), m.Name)
+	fmt.Fprint(con.err, found{m, countBelow(dir), stoppedURLs(commandConfig())}.words(dir))
 	return nil
+}
+
+// found is what a restored box has to be told of.
+type found struct {
+	backup.Manifest
+	below int      // boxes that joined it
+	here  []string // where this machine answers
+}
+
+// countBelow counts the boxes that look for this one; 0 also where it cannot be known, which the daemon will tell.
+func countBelow(dir string) int {
+	s, err := openStore(dir)
+	if err != nil {
+		return 0
+	}
+	defer s.Close()
+	all, _ := s.Children()
+	return len(all)
+}
+
+// words say what is to be done now, which depends on whether the other boxes look for this one where it is.
+func (f found) words(dir string) string {
+	var b strings.Builder
+	say := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
+	say("This is now box %s as of %s. The old one must not run again beside it.", f.Name, f.Made.Local().Format("2006-01-02 15:04"))
+	say("本机现在就是设备 %s，原来那台不要再开。", f.Name)
+	if _, err := os.Stat(filepath.Join(dir, backup.Config)); err == nil {
+		say("The old machine's settings lie in %s; what is still right there goes to %s.", filepath.Join(dir, backup.Config), defaultConfigFile)
+		say("原来的设置在 %s，需要的请抄到 %s。", filepath.Join(dir, backup.Config), defaultConfigFile)
+	}
+	there, here := strings.Join(f.URLs, " "), strings.Join(f.here, " ")
+	same := slices.ContainsFunc(f.here, func(u string) bool { return slices.Contains(f.URLs, u) })
+	switch {
+	case f.below == 0:
+	case same:
+		say("%d boxes look for it at %s, and this machine is there: they come back by themselves.", f.below, there)
+		say("有 %d 台设备会到 %s 找核心校，本机就在那里，它们会自己连回来。", f.below, there)
+	default:
+		if there == "" {
+			there = "?"
+		}
+		say("%d boxes look for it at %s. This machine is at %s. Do one of these:", f.below, there, here)
+		say("1. Give this machine one of those addresses, or have the name point to it: all boxes come back by themselves.")
+		say("2. Or leave it where it is: it calls the boxes that it can reach, and they come within minutes. For one that does not (see tongke status), open the page /device of that box, Network, and write the new address of the core there.")
+		say("有 %d 台设备会到 %s 找核心校，本机的地址是 %s。请选一样做：", f.below, there, here)
+		say("1. 把原来的一个地址给本机，或把域名指到本机，各校会自己连回来。")
+		say("2. 不改地址也行：本机会通知连得到的设备，它们几分钟内连回来。没回来的（看 tongke status），打开那台设备的“设备”页，在“网络”里填核心校的新地址。")
+	}
+	say("Start it with tongke run or systemctl start tongke. 请启动：systemctl start tongke")
+	return b.String()
 }
 
 // boxFiles are the names in a data directory that a restored box would meet.

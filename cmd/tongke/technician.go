@@ -14,15 +14,15 @@ import (
 const (
 	trustEvery = time.Second // how often it is looked whether the parent can be asked
 	askWait    = 30 * time.Second
-	keyEvery   = time.Hour // the key is asked for again: the parent may have been set up anew
+	keyEvery   = time.Hour // asked again: the parent may have been set up anew, or have other addresses
 )
 
-// keepTrust asks the parent for the key of this box's technician's codes once the uplink is there, and notes the time that the parent says,
-// until ctx ends.
+// keepTrust asks the parent for the key of this box's technician's codes and for the parent's addresses when the uplink has come up, and
+// every hour while it lasts. It notes the time that the parent says. It ends with ctx.
 func (d *daemon) keepTrust(ctx context.Context) error {
 	tick := time.NewTicker(trustEvery)
 	defer tick.Stop()
-	had, asked, noted := "", time.Time{}, time.Time{}
+	up, had, asked, noted := false, "", time.Time{}, time.Time{}
 	for {
 		select {
 		case <-tick.C:
@@ -31,6 +31,7 @@ func (d *daemon) keepTrust(ctx context.Context) error {
 		}
 		dial, ok := d.dialParent()
 		if !ok || !d.node.Up(dial.Parent.ID) {
+			up = false
 			continue
 		}
 		if now, right := d.rightTime(); right && time.Since(noted) >= time.Minute {
@@ -39,10 +40,13 @@ func (d *daemon) keepTrust(ctx context.Context) error {
 				d.log.Warn("time not noted", "err", err)
 			}
 		}
-		if had == dial.Parent.ID && time.Since(asked) < keyEvery {
+		if up && had == dial.Parent.ID && time.Since(asked) < keyEvery {
 			continue
 		}
-		had, asked = dial.Parent.ID, time.Now()
+		up, had, asked = true, dial.Parent.ID, time.Now()
+		if err := d.swapAddresses(ctx, dial); err != nil {
+			d.log.Debug("addresses not exchanged", "err", err) // a parent of an older version has no list
+		}
 		if err := d.fetchKey(ctx, dial); err != nil {
 			d.log.Debug("technician's key not fetched", "err", err) // a parent of an older version has none; codes of this box's own remain
 			asked = asked.Add(time.Minute - keyEvery)               // an answer may have been lost

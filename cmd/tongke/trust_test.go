@@ -192,6 +192,11 @@ func TestANewCoreFromABackup(t *testing.T) {
 	for i, m := range members {
 		under(t, core, m, "--campus", fmt.Sprintf("school%d", i+1), "--name", fmt.Sprintf("m%d", i+1))
 	}
+	eventually(t, 20*time.Second, "both have told their addresses", func() bool {
+		var s struct{ Children []struct{ URLs []string } }
+		ask(t, core.dir, "GET", "/api/v1/status", nil, &s)
+		return len(s.Children) == 2 && len(s.Children[0].URLs) > 0 && len(s.Children[1].URLs) > 0
+	})
 	ask(t, core.dir, "POST", "/api/v1/people", map[string]string{"name": "李芳", "role": "teacher"}, nil)
 	ask(t, core.dir, "POST", "/api/v1/lessons", map[string]any{"id": "planned", "title": "明天", "campuses": "all", "start": time.Now().Add(time.Hour), "end": time.Now().Add(2 * time.Hour)}, nil)
 	file := filepath.Join(dir, "core.backup")
@@ -220,6 +225,9 @@ func TestANewCoreFromABackup(t *testing.T) {
 		t.Fatalf("exit %d: %s%s", exit, out, errs)
 	}
 	restored := time.Since(began)
+	if !strings.Contains(errs, "2 boxes look for it at https://"+at.Listen[0]) || !strings.Contains(errs, "有 2 台设备会到 https://"+at.Listen[0]) {
+		t.Errorf("restore does not say where the schools look: %s", errs)
+	}
 	core = launch(t, fresh, "run", "--config", os.DevNull, "--data", fresh, "--listen", at.Listen[0], "--local", "127.0.0.1:0")
 	core.waitReady()
 	for _, m := range members {
@@ -259,6 +267,31 @@ func TestANewCoreFromABackup(t *testing.T) {
 			t.Errorf("a member knows %+v", l)
 		}
 	}
+
+	// And at an address that no member knows: it calls them.
+	core.stop(syscall.SIGKILL)
+	began = time.Now()
+	core = launch(t, fresh, "run", "--config", os.DevNull, "--data", fresh, "--listen", "127.0.0.1:0", "--local", "127.0.0.1:0")
+	core.waitReady()
+	for _, m := range members {
+		eventually(t, 60*time.Second, "a member follows", func() bool { return childrenUp(t, fresh) == 2 && uplinkUp(m.dir) })
+	}
+	t.Logf("both members follow to another address after %v", time.Since(began).Round(time.Millisecond))
+}
+
+// childrenUp counts the boxes below that are connected.
+func childrenUp(t *testing.T, dir string) (n int) {
+	t.Helper()
+	var campuses []struct{ Rooms []struct{ Online bool } }
+	ask(t, dir, "GET", "/api/v1/campuses", nil, &campuses)
+	for _, c := range campuses[1:] {
+		for _, r := range c.Rooms {
+			if r.Online {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // TestRestoreRefuses tries what is refused before the passphrase is looked at, whose key takes its time.
@@ -312,7 +345,7 @@ func packedBox(t *testing.T) (id string, packed []byte) {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := packBox(dir, s, DefaultConfig(), &b); err != nil {
+	if err := packBox(dir, s, DefaultConfig(), nil, &b); err != nil {
 		t.Fatal(err)
 	}
 	return box.ID(), b.Bytes()

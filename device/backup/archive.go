@@ -40,6 +40,7 @@ type Manifest struct {
 	Alliance string    `json:"alliance,omitempty"`
 	Made     time.Time `json:"made"`
 	Program  string    `json:"program"`
+	URLs     []string  `json:"urls,omitempty"` // where the box answered
 }
 
 // File is one file to be packed; Write gives exactly Size bytes.

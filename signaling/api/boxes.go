@@ -91,6 +91,7 @@ type Child struct {
 	Classroom string    `json:"classroom,omitempty"`
 	Joined    time.Time `json:"joined"`
 	LastSeen  time.Time `json:"lastSeen,omitzero"` // when its uplink last came or went
+	URLs      []string  `json:"urls,omitempty"`    // where it says that it answers
 }
 
 func (a *API) status(w http.ResponseWriter, _ request) error {
@@ -115,7 +116,7 @@ func (a *API) status(w http.ResponseWriter, _ request) error {
 		return err
 	}
 	for _, c := range children {
-		s.Children = append(s.Children, Child{c.ID, c.Name, c.CampusID, c.Classroom, c.Joined, c.LastSeen})
+		s.Children = append(s.Children, Child{c.ID, c.Name, c.CampusID, c.Classroom, c.Joined, c.LastSeen, c.URLs})
 	}
 	for _, l := range a.cfg.Lessons.List() {
 		if l.State == "live" {

@@ -17,6 +17,8 @@ func (a *API) trustRoutes() []route {
 		{"DELETE", "/api/v1/boxes/{id}", admins, "Withdraw a box below this one: its certificate is refused from now on, its uplink ends at once.", 204, nil, nil, a.withdrawBox, false},
 
 		{"GET", join.KeyPath, everybody, "A box below asks for the key of its technician's codes.", 200, nil, join.BoxKey{}, a.technicianKey, false},
+		{"PUT", join.AddressesPath, everybody, "A box below tells where it answers, and is told where this one does.", 200, join.Addresses{}, join.Addresses{}, a.addresses, false},
+		{"POST", join.HerePath, everybody, "The box above tells where it is now.", 204, join.Addresses{}, nil, a.parentIsHere, false},
 		{"GET", join.RoomsPath, everybody, "A box below asks which rooms it could stand in.", 200, nil, []join.Room{}, a.roomsBelow, false},
 		{"PUT", join.RoomPath, everybody, "A box below takes a room, if need be that of a box that is away.", 200, join.RoomWish{}, join.Placed{}, a.takeRoom, false},
 	}
@@ -151,6 +153,33 @@ func (a *API) technicianKey(w http.ResponseWriter, r request) error {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, join.BoxKey{Key: key})
+}
+
+func (a *API) addresses(w http.ResponseWriter, r request) error {
+	c, err := a.below(r)
+	if err != nil {
+		return err
+	}
+	var in join.Addresses
+	if err := readJSON(w, r.Request, &in); err != nil {
+		return err
+	}
+	out, err := a.cfg.Host.NoteAddresses(c, in.URLs)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, out)
+}
+
+func (a *API) parentIsHere(w http.ResponseWriter, r request) error {
+	var in join.Addresses
+	if err := readJSON(w, r.Request, &in); err != nil {
+		return err
+	}
+	if err := a.cfg.Host.ParentIsHere(r.RemoteAddr, peerOf(r), in.URLs); err != nil {
+		return err
+	}
+	return done(w)
 }
 
 func (a *API) roomsBelow(w http.ResponseWriter, r request) error {

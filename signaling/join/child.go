@@ -15,7 +15,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -234,15 +233,9 @@ func (j *joiner) granted(g Grant, request []byte, seen *x509.Certificate) (Joine
 	if !place(g.CampusID) || g.Classroom != "" && !place(g.Classroom) || !place(g.BoxName) || g.AllianceID == "" {
 		return Joined{}, ErrRequest
 	}
-	urls := []string{j.base}
-	for _, u := range g.URLs {
-		if b, err := parseAddress(u); err == nil && !slices.Contains(urls, b) && len(urls) < 8 {
-			urls = append(urls, b)
-		}
-	}
 	return Joined{
 		Parent: store.Parent{
-			ID: parentID, Name: g.Name, URLs: urls, Pin: j.id.Pin(seen), AllianceID: g.AllianceID, AllianceName: g.AllianceName,
+			ID: parentID, Name: g.Name, URLs: mergeAddresses([]string{j.base}, g.URLs), Pin: j.id.Pin(seen), AllianceID: g.AllianceID, AllianceName: g.AllianceName,
 			CampusID: g.CampusID, Classroom: g.Classroom, Joined: time.Now().UTC(),
 		},
 		BoxName: g.BoxName,

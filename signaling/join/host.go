@@ -144,6 +144,7 @@ type Host struct {
 	Left     func(id string)              // told after a box was withdrawn or replaced, to end its uplink; may be nil; must not block
 	Online   func(id string) bool         // whether a box below is connected; nil: none is
 	Began    time.Time                    // since when Online is looked at: nobody is away longer
+	Moved    func()                       // told after the parent of this box said where it is now; may be nil; must not block
 	Planned  func(campus string) []string // classrooms of a campus that the timetable knows; may be nil
 	Log      *slog.Logger
 

@@ -80,6 +80,7 @@ type Child struct {
 	Pin       string    `json:"pin"` // of its identity certificate
 	Joined    time.Time `json:"joined"`
 	LastSeen  time.Time `json:"lastSeen,omitzero"` // written when its uplink comes and goes, not while it lasts
+	URLs      []string  `json:"urls,omitzero"`     // where it says that it answers
 }
 
 // Parent is the box above this one.
