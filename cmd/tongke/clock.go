@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tongke/signaling/protocol"
@@ -19,7 +21,12 @@ type clockKeeper struct {
 	asked time.Duration // when, by the steady clock
 	known bool          // the clock is wrong, and this is known:
 	zero  time.Time     // the right time when the steady clock began
+
+	heard atomic.Pointer[heardTime] // the parent's last word
 }
+
+// heardTime is the right time at a moment.
+type heardTime struct{ right, at time.Time }
 
 // steady is a clock that nobody sets.
 func (c *clockKeeper) steady(now time.Time) time.Duration {
@@ -55,7 +62,34 @@ func (c *clockKeeper) offset(wall time.Time, steady time.Duration, right func() 
 // clockOffset is what this box's clock lacks to the right time, as far as that is known.
 func (d *daemon) clockOffset() time.Duration {
 	now := time.Now()
-	return d.clock.offset(now, d.clock.steady(now), d.rightTime)
+	return d.clock.offset(now, d.clock.steady(now), d.clock.right)
+}
+
+// right is the time that the parent said last. It waits for nobody: the node itself asks, when a link comes up.
+func (c *clockKeeper) right() (time.Time, bool) {
+	h := c.heard.Load()
+	if h == nil {
+		return time.Time{}, false
+	}
+	return h.right.Add(time.Since(h.at)), true
+}
+
+// keepClock asks the parent's clock, until ctx ends.
+func (d *daemon) keepClock(ctx context.Context) error {
+	tick := time.NewTicker(clockAsked)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if now, ok := d.rightTime(); ok {
+				d.clock.heard.Store(&heardTime{now, time.Now()})
+			} else {
+				d.clock.heard.Store(nil)
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // told is a moment as pages are told it: by the right time, whatever this box's clock showed then.

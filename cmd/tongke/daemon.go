@@ -145,6 +145,7 @@ func (d *daemon) start() error {
 	d.parts.start("recordings", (&recordings{d: d}).run)
 	d.parts.start("children", d.noteChildren)
 	d.parts.start("uplinks", d.node.Run)
+	d.parts.start("clock", d.keepClock)
 	d.parts.start("library", d.runLibrary)
 	d.parts.start("ingest", d.ingest.Run)
 	d.parts.start("sessions", d.sessions.Run)
