@@ -20,6 +20,7 @@ import (
 	"tongke/media/rtc"
 	"tongke/media/udp"
 	"tongke/signaling/auth"
+	"tongke/signaling/boxes"
 	"tongke/signaling/join"
 	"tongke/signaling/lesson"
 	"tongke/signaling/protocol"
@@ -57,8 +58,9 @@ type daemon struct {
 	recorder *recorder.Recorder
 	library  *library.Library
 	parent   uplinkState
-	calls    calls             // for the technician
 	clock    clockKeeper
+	calls    calls             // for the technician
+	roster   *boxes.Roster     // the boxes below, and calls for somebody to look
 	pairer   *join.Pairer      // joins by comparing digits
 	seen     chan string       // ids of children that came or went
 	down     map[string]func() // by box id: ends the lesson channel to it
@@ -162,6 +164,7 @@ func (d *daemon) start() error {
 		return err
 	}
 	d.parts.start("device", d.device.Run)
+	d.parts.start("boxes", d.roster.Run)
 	d.parts.start("check", d.desk.check.Run)
 	d.parts.start("network", d.desk.network.Run)
 	d.parts.start("self-test", d.tests.Run)
@@ -199,8 +202,11 @@ func (d *daemon) build() (err error) {
 	if d.auth, err = auth.New(d.store, auth.Config{BoxID: d.box.ID(), Place: place, Clock: d.rightTime}); err != nil {
 		return dataFault(d.dir, err)
 	}
+	if err := d.newRoster(); err != nil {
+		return err
+	}
 	if d.registry, err = lesson.New(d.store, lesson.Config{
-		Box: d.box.ID(), Keep: true, Log: d.log.With("part", "lesson"), Reach: func() { d.node.Refresh() },
+		Box: d.box.ID(), Keep: true, Log: d.log.With("part", "lesson"), Reach: func() { d.node.Refresh() }, Boxes: d.roster.Frame,
 	}); err != nil {
 		return dataFault(d.dir, err)
 	}

@@ -32,6 +32,8 @@ func (d *daemon) newAPI() (*api.API, error) {
 		Library:   d.library,
 		Cameras:   d.cameras,
 		Device:    d.desk,
+		Boxes:     d.roster,
+		Finding:   findingWords,
 		Timetable: d.timetable, Online: d.online,
 		Mounts: map[string]http.Handler{
 			"/ws":         d.sessions,

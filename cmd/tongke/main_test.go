@@ -23,7 +23,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("STATE_DIRECTORY", filepath.Join(e.WorkDir, "state", "tongke")) // root would use /var/lib otherwise
-			e.Values[boxesKey{}] = boxes{}
+			e.Values[boxesKey{}] = started{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -53,8 +53,8 @@ func exitCode(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// boxes are the daemons that a script has started, by data directory.
-type boxes map[string]*os.Process
+// started are the daemons that a script has started, by data directory.
+type started map[string]*os.Process
 
 type boxesKey struct{}
 
@@ -72,7 +72,7 @@ func scriptBox(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.Command(exe, "run", "--config", os.DevNull, "--data", dir, "--listen", "127.0.0.1:0", "--local", "127.0.0.1:0")
 	cmd.Args[0], cmd.Stderr = "tongke", log
 	ts.Check(cmd.Start())
-	running := ts.Value(boxesKey{}).(boxes)
+	running := ts.Value(boxesKey{}).(started)
 	running[args[0]] = cmd.Process
 	ts.Defer(func() { scriptCut(ts, false, args) })
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
@@ -89,7 +89,7 @@ func scriptBox(ts *testscript.TestScript, _ bool, args []string) {
 
 // scriptCut kills a daemon, as a power cut would.
 func scriptCut(ts *testscript.TestScript, _ bool, args []string) {
-	running := ts.Value(boxesKey{}).(boxes)
+	running := ts.Value(boxesKey{}).(started)
 	if p := running[args[0]]; p != nil {
 		delete(running, args[0])
 		p.Kill()

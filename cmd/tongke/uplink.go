@@ -65,7 +65,10 @@ func (d *daemon) peerChanged(e cascade.PeerEvent) {
 			d.node.Drop(id)
 			return
 		}
-		d.down[id] = d.registry.LinkUp(id, e.Parent, func(frame []byte) error { return d.node.SendLesson(id, frame) })
+		send := func(frame []byte) error { return d.node.SendLesson(id, frame) }
+		away := d.roster.LinkUp(id, e.Parent, send) // first: the registry hands on what came early
+		lessons := d.registry.LinkUp(id, e.Parent, send)
+		d.down[id] = func() { lessons(); away() }
 	}
 	if e.Parent {
 		d.uplink() // notes since when

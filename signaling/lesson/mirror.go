@@ -126,6 +126,11 @@ func (r *Registry) Frame(box string, frame []byte) error {
 		return r.synced(p)
 	case protocol.Below:
 		return r.belowOf(p, m)
+	case protocol.BoxState, protocol.Boxes, protocol.CallTold:
+		if r.cfg.Boxes == nil {
+			return fmt.Errorf("%s: nobody takes it", protocol.Kind(m))
+		}
+		return r.cfg.Boxes(p.id, p.parent, m)
 	default:
 		if r.hub != nil {
 			return r.hub.frame(p.id, p.parent, m)

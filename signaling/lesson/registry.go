@@ -87,6 +87,8 @@ type Config struct {
 	Log  *slog.Logger
 	// Reach is told that Reaches may answer otherwise than before. It must not block. nil: nobody asks.
 	Reach func()
+	// Boxes takes the frames that are about boxes and not about lessons; parent says from which side. nil: they are refused.
+	Boxes func(box string, parent bool, m protocol.Message) error
 }
 
 // Registry is the lessons of one box. Its methods may be used from any goroutine.
