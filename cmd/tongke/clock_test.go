@@ -25,8 +25,10 @@ func TestClockOffset(t *testing.T) {
 		{"some seconds are no matter", 54 * time.Second, 20 * time.Second, true, 0, 0},
 	} {
 		now := morning.Add(tt.after)
-		got := c.offset(now.Add(tt.clock), tt.after, func() (time.Time, bool) { return now.Add(tt.parent), tt.known })
-		if got.Round(time.Second) != tt.wants {
+		if tt.known {
+			c.take(now.Add(tt.clock), now.Add(tt.parent), tt.after)
+		}
+		if got := c.offset(now.Add(tt.clock), tt.after); got.Round(time.Second) != tt.wants {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.wants)
 		}
 	}

@@ -172,6 +172,7 @@ func (d *daemon) start() error {
 	d.parts.start("trust", d.keepTrust)
 	d.parts.start("calls", d.keepCalling)
 	d.parts.start("control", serve(newServer(h.Control(), d.log), d.control))
+	d.parts.start("clock", d.keepClock)
 	for i, s := range d.splits {
 		at := d.at.Listen[i]
 		d.parts.start("split "+at, s.Run)
