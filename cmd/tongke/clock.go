@@ -48,7 +48,7 @@ func (d *daemon) keepClock(ctx context.Context) error {
 	for {
 		if right, ok := d.rightTime(); ok {
 			now := time.Now()
-			d.clock.take(now, right, now.Sub(started))
+			d.clock.take(now, right, now.Sub(steadySince))
 		}
 		select {
 		case <-tick.C:
@@ -58,13 +58,13 @@ func (d *daemon) keepClock(ctx context.Context) error {
 	}
 }
 
-// started is any moment with a reading of the steady clock.
-var started = time.Now()
+// steadySince is any moment with a reading of the steady clock.
+var steadySince = time.Now()
 
 // clockOffset is what this box's clock lacks to the right time, as far as that is known. It never blocks.
 func (d *daemon) clockOffset() time.Duration {
 	now := time.Now()
-	return d.clock.offset(now, now.Sub(started))
+	return d.clock.offset(now, now.Sub(steadySince))
 }
 
 // told is a moment as pages are told it: by the right time, whatever this box's clock showed then.
