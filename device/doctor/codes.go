@@ -14,7 +14,7 @@ type rule struct {
 }
 
 // Findings that a box without a way to its parent explains.
-var offline = []string{"no-adapter", "no-cable", "no-address"}
+var offline = []string{"no-adapter", "adapter-off", "no-cable", "no-address"}
 
 // table is every finding, in the order in which a person should deal with them.
 var table = []rule{
@@ -26,7 +26,8 @@ var table = []rule{
 	{"rolled-back", "system", Warning, Words{"系统被还原了，已重新同步", "System was rolled back, synchronised again"}, Words{"关掉还原卡", "Disable the reset card"}, rolledBack, nil},
 	// The network, from the socket outwards.
 	{"no-adapter", "cable", Fault, Words{"找不到网卡", "No network adapter"}, Words{"换设备", "Replace the box"}, noAdapter, nil},
-	{"no-cable", "cable", Fault, Words{"网线没插", "No network cable"}, Words{"插紧网线，看灯亮不亮", "Push it in, look at the light"}, noCable, nil},
+	{"adapter-off", "cable", Fault, Words{"网卡没有启用", "The network adapter is switched off"}, Words{"在系统的网络设置里启用它", "Enable it in the system's network settings"}, adapterOff, nil},
+	{"no-cable", "cable", Fault, Words{"网线没插", "No network cable"}, Words{"插紧网线，看灯亮不亮", "Push it in, look at the light"}, noCable, []string{"adapter-off"}},
 	{"no-address", "address", Fault, Words{"学校网络没给地址", "The network gives no address"}, Words{"请学校看路由器，或填固定地址", "Ask the school to look at its router, or set a fixed address"}, noAddress, []string{"no-cable"}},
 	{"login-needed", "parent", Fault, Words{"学校网络要登录", "School network asks for a login"}, Words{"请学校给这台设备免认证", "Have this box exempted"}, loginNeeded, offline},
 	{"certificate-mismatch", "parent", Fault, Words{"对方不是原来的核心校设备", "This is not the parent we joined"}, Words{"请核心校再发一个邀请码", "Ask the core for a new invitation"}, certificateMismatch, append([]string{"login-needed"}, offline...)},

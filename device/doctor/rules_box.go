@@ -95,7 +95,7 @@ func throttled(in *Input) ([]any, string, bool) {
 
 func memoryLow(in *Input) ([]any, string, bool) {
 	m := in.Machine.Memory
-	return nil, tellMemory(in), m.Total > 0 && (m.Available>>20 < int64(in.Profile.Thresholds.MemoryMiB) || m.Stalled > 0.1)
+	return nil, tellMemory(in), m.Total > 0 && (m.Available > 0 && m.Available>>20 < int64(in.Profile.Thresholds.MemoryMiB) || m.Stalled > 0.1)
 }
 
 // A box that is as old as this, without an update, is less likely than a clock in the far future.

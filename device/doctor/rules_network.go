@@ -9,8 +9,16 @@ import (
 	"tongke/device/probe"
 )
 
+// noAdapter: a container has none of its own either, and reaches others all the same.
 func noAdapter(in *Input) ([]any, string, bool) {
-	return nil, "", len(in.Machine.Network.Links) == 0
+	n := in.Machine.Network
+	return nil, "", n.Known && len(n.Links) == 0 && !n.Routed
+}
+
+// adapterOff: nobody has switched any of them on, as on a system without a program for the network; whether a cable is in cannot be known.
+func adapterOff(in *Input) ([]any, string, bool) {
+	links := in.Machine.Network.Links
+	return nil, tellLinks(in), len(links) > 0 && !slices.ContainsFunc(links, func(l probe.Link) bool { return l.Up || l.Carrier })
 }
 
 func wired(in *Input) []probe.Link {

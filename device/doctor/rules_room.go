@@ -56,12 +56,18 @@ func microphoneMissing(in *Input) ([]any, string, bool) {
 	return nil, "", in.classroom() && len(in.Machine.Sound.Microphones()) == 0
 }
 
-// microphoneOff: every microphone whose volume is known lets nothing through. Boosts are amplifiers behind the volume.
+// microphoneOff: every microphone lets nothing through. Boosts are amplifiers behind the volume. One without a volume, as many that are
+// plugged in by USB, is always on; one whose volume is not known may be.
 func microphoneOff(in *Input) ([]any, string, bool) {
 	if in.Facts.MicrophoneHeard == Yes || !in.classroom() {
 		return nil, "", false
 	}
-	return allAtZero(in.Machine.Sound.Microphones(), func(c probe.Control) bool { return c.Capture && !alsa.Boost(c.Name) })
+	wanted := func(c probe.Control) bool { return c.Capture && !alsa.Boost(c.Name) }
+	cards := in.Machine.Sound.Microphones()
+	if slices.ContainsFunc(cards, func(c probe.Card) bool { return !slices.ContainsFunc(c.Controls, wanted) }) {
+		return nil, "", false
+	}
+	return allAtZero(cards, wanted)
 }
 
 func microphoneSilent(in *Input) ([]any, string, bool) {

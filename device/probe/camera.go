@@ -19,9 +19,12 @@ func (t tree) cameras(calls Calls) []Camera {
 	byDevice := map[string]int{}
 	for _, node := range t.videoNodes() {
 		at := t.real(path.Join(videoClass, node))
+		if strings.Contains(at, "/devices/virtual/") { // a program's own, such as v4l2loopback
+			continue
+		}
 		usb := t.usbParent(at)
 		formats, err := calls.Formats(node)
-		if err != nil && (usb == "" || t.text(at+"/index") != "0") || err == nil && !pictures(formats) {
+		if err != nil && (usb == "" || t.text(at+"/index") != "0") && !sensor(t.text(at+"/name")) || err == nil && !pictures(formats) {
 			continue
 		}
 		if i, seen := byDevice[usb]; seen && usb != "" {
@@ -42,6 +45,12 @@ func (t tree) cameras(calls Calls) []Camera {
 		out = append(out, c)
 	}
 	return out
+}
+
+// sensor knows cameras on a board's own ribbon cable, for when their formats cannot be asked, by the names that their drivers give the one
+// node of each that is meant for pictures.
+func sensor(name string) bool {
+	return strings.HasPrefix(name, "rkisp_mainpath") || strings.HasPrefix(name, "unicam-image") || strings.HasPrefix(name, "rp1-cfe-csi2_ch0")
 }
 
 // videoNodes are the nodes by number.

@@ -88,9 +88,7 @@ func (t tree) disk(calls Calls, dataDir string) Disk {
 	if part == "" {
 		return d
 	}
-	if n := t.int("sys/fs/" + m.kind + "/" + path.Base(part) + "/errors_count"); n > 0 {
-		d.Errors = n
-	}
+	d.Errors, _ = t.count("sys/fs/" + m.kind + "/" + path.Base(part) + "/errors_count")
 	whole := t.wholeDisk(part, 0)
 	d.Name = path.Base(whole)
 	sectors, _ := t.number(whole + "/size")
@@ -166,7 +164,10 @@ func (t tree) wear(whole string, d *Disk) {
 		}
 		d.WearPercent = max(d.WearPercent, int(n)*10)
 	}
-	if n, ok := t.number(whole + "/device/pre_eol_info"); ok && n >= 2 { // 2: 80 % of the spare blocks are used, 3: 90 %
+	switch n, _ := t.number(whole + "/device/pre_eol_info"); n {
+	case 2: // warning: 80 % of the spare blocks are used; it works, and is as good as worn
+		d.WearPercent = max(d.WearPercent, 90)
+	case 3: // urgent: 90 %
 		d.Over = true
 	}
 	if s := t.text(whole + "/device/state"); s == "offline" || s == "dead" {

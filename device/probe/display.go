@@ -11,7 +11,7 @@ const drmClass = "sys/class/drm"
 
 var connector = regexp.MustCompile(`^card[0-9]+-(.+)$`)
 
-// displays are the sockets of the graphics cards; a status of "unknown" is no screen (writeback connectors).
+// displays are the sockets of the graphics cards.
 func (t tree) displays() []Display {
 	var out []Display
 	for _, n := range t.names(drmClass) {
@@ -20,8 +20,12 @@ func (t tree) displays() []Display {
 			continue
 		}
 		at := path.Join(drmClass, n)
+		if t.management(n) {
+			continue
+		}
+		status, enabled := t.text(at+"/status"), t.text(at+"/enabled") == "enabled"
 		d := Display{
-			Name: m[1], Connected: t.text(at+"/status") == "connected", Enabled: t.text(at+"/enabled") == "enabled",
+			Name: m[1], Connected: status == "connected" || status == "unknown" && enabled, Enabled: enabled,
 			Internal: strings.HasPrefix(m[1], "eDP") || strings.HasPrefix(m[1], "LVDS") || strings.HasPrefix(m[1], "DSI"),
 		}
 		edid := t.raw(at + "/edid")
@@ -29,6 +33,16 @@ func (t tree) displays() []Display {
 		out = append(out, d)
 	}
 	return out
+}
+
+// Graphics of a server's management controller: the socket is for who repairs it, and no room's screen.
+var managementDrivers = map[string]bool{"ast": true, "mgag200": true, "hibmc-drm": true}
+
+// management reports whether a connector such as card0-VGA-1 belongs to one.
+func (t tree) management(connector string) bool {
+	card, _, _ := strings.Cut(connector, "-")
+	device := t.real(path.Join(drmClass, card)) // …/0000:02:00.0/drm/card0
+	return managementDrivers[path.Base(t.real(path.Join(path.Dir(path.Dir(device)), "driver")))]
 }
 
 // parseEDID reads a screen's name, preferred mode and size (VESA E-EDID 1.4, §3). What is damaged is passed over.

@@ -12,6 +12,9 @@ import (
 
 const netClass = "sys/class/net"
 
+// reject marks a route that says "unreachable" (RTF_REJECT, include/uapi/linux/route.h).
+const reject = 0x200
+
 // Kinds of interface (include/uapi/linux/if_arp.h).
 const (
 	ethernet = 1
@@ -19,7 +22,7 @@ const (
 )
 
 func (t tree) network(calls Calls) Network {
-	n := Network{}
+	n := Network{Known: t.has(netClass)}
 	addrs := calls.Addresses()
 	signal := t.wirelessSignal()
 	for _, name := range t.names(netClass) {
@@ -29,16 +32,17 @@ func (t tree) network(calls Calls) Network {
 			continue
 		}
 		l := Link{
-			Name: name, MAC: t.text(at + "/address"), Permanent: t.text(at+"/addr_assign_type") == "0",
+			Name: clean(name), MAC: t.text(at + "/address"), Permanent: t.text(at+"/addr_assign_type") == "0",
 			Wireless: t.has(at+"/wireless") || t.has(at+"/phy80211"),
-			Carrier:  t.text(at+"/carrier") == "1",
-			Losses:   t.int(at + "/carrier_down_count"),
+			Carrier:  t.carrier(at),
 			Errors:   int64(t.int(at+"/statistics/rx_crc_errors") + t.int(at+"/statistics/tx_errors")),
 		}
 		flags, _ := t.number(at + "/flags")
-		l.Up = flags&1 != 0                                     // IFF_UP
-		if _, ok := t.number(at + "/carrier_down_count"); !ok { // before Linux 4.16
-			l.Losses = t.int(at+"/carrier_changes") / 2
+		l.Up = flags&1 != 0 // IFF_UP
+		var ok bool
+		if l.Losses, ok = t.count(at + "/carrier_down_count"); !ok { // before Linux 4.16
+			n, _ := t.count(at + "/carrier_changes")
+			l.Losses = n / 2
 		}
 		l.Addresses, l.SignalDBM = t.addressesOf(at, name, addrs, 0), signal[name]
 		if s := t.int(at + "/speed"); s > 0 && s < 1<<20 {
@@ -57,6 +61,12 @@ func (t tree) network(calls Calls) Network {
 		}
 	}
 	return n
+}
+
+// carrier asks the state of operation where a driver does not tell of its carrier (RFC 2863; Documentation/networking/operstates.rst).
+func (t tree) carrier(at string) bool {
+	c := t.text(at + "/carrier")
+	return c == "1" || c == "" && t.text(at+"/operstate") == "up"
 }
 
 // wirelessSignal reads the level column of /proc/net/wireless, in dBm.
@@ -81,6 +91,9 @@ func (t tree) gateway() (netip.Addr, string) {
 	for _, l := range t.lines("proc/net/route") {
 		f := strings.Fields(l)
 		if len(f) < 8 || f[1] != "00000000" || f[7] != "00000000" {
+			continue
+		}
+		if flags, err := strconv.ParseUint(f[3], 16, 32); err == nil && flags&reject != 0 {
 			continue
 		}
 		raw, err1 := strconv.ParseUint(f[2], 16, 32)

@@ -47,7 +47,7 @@ type CPU struct {
 	// MaxMHz is what the fastest core can do, AllowedMHz what the kernel allows it now; 0 unknown. A cap below the maximum is throttling
 	// or a setting.
 	MaxMHz, AllowedMHz int
-	Throttled          time.Duration // since boot, for heat; 0 also when unknown
+	Throttled          time.Duration // since boot, for heat; 0 also when unknown, or when the counter shows more than the uptime
 	Load               float64       // runnable tasks, one minute
 }
 
@@ -89,6 +89,7 @@ type Mount struct {
 // Network is every interface that could reach others.
 type Network struct {
 	Links      []Link
+	Known      bool       // the list could be read
 	Gateway    netip.Addr // of the default route; zero without one
 	GatewayVia string
 	Routed     bool // the interface of the default route has an address that others can answer to
@@ -174,9 +175,9 @@ type Control struct {
 // Display is one socket for a screen.
 type Display struct {
 	Name      string // HDMI-A-1
-	Connected bool
-	Enabled   bool // the kernel drives it
-	Internal  bool // a notebook's own
+	Connected bool   // or driven by the kernel where the socket cannot tell, as VGA without the data lines
+	Enabled   bool   // the kernel drives it
+	Internal  bool   // a notebook's own
 	Screen    string
 	Width     int // preferred mode, pixels; 0 unknown
 	Height    int
@@ -213,7 +214,7 @@ func Read(root fs.FS, calls Calls, o Options) Machine {
 		Kernel: t.text("proc/sys/kernel/osrelease"),
 		Model:  t.model(),
 	}
-	m.CPU = t.cpu()
+	m.CPU = t.cpu(m.Uptime)
 	m.Thermal = t.thermal()
 	m.Memory = t.memory()
 	m.Mounts = t.mounts()

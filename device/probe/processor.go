@@ -10,7 +10,7 @@ import (
 
 var cpuFolder = regexp.MustCompile(`^cpu[0-9]+$`)
 
-func (t tree) cpu() CPU {
+func (t tree) cpu(uptime time.Duration) CPU {
 	info := t.lines("proc/cpuinfo")
 	c := CPU{}
 	for _, l := range info {
@@ -37,7 +37,9 @@ func (t tree) cpu() CPU {
 			c.MaxMHz, c.AllowedMHz = most, now
 		}
 		ms := t.int(path.Join(base, n, "thermal_throttle/package_throttle_total_time_ms"))
-		c.Throttled = max(c.Throttled, time.Duration(ms)*time.Millisecond)
+		if ms > 0 && int64(ms) <= uptime.Milliseconds() { // counters wrap
+			c.Throttled = max(c.Throttled, time.Duration(ms)*time.Millisecond)
+		}
 	}
 	first, _, _ := strings.Cut(t.text("proc/loadavg"), " ")
 	c.Load, _ = strconv.ParseFloat(first, 64)
@@ -45,16 +47,18 @@ func (t tree) cpu() CPU {
 }
 
 // Sensors of processors, by hwmon name; board sensors and disks have their own scales.
-var processorSensor = map[string]bool{"coretemp": true, "k10temp": true, "zenpower": true, "cpu_thermal": true, "soc_thermal": true, "loongson2_thermal": true}
+var processorSensor = map[string]bool{"coretemp": true, "k10temp": true, "zenpower": true, "cpu_thermal": true, "soc_thermal": true, "loongson2_thermal": true,
+	"via_cputemp": true, "zhaoxin_cputemp": true}
 
 // Zones of processors, by the beginning of their type.
 var processorZones = []string{"x86_pkg_temp", "cpu", "soc", "bigcore", "littlecore", "TCPU"}
 
-// thermal takes the hottest of the processor's sensors. A value outside −20 to 150 °C is a sensor that is not there.
+// thermal takes the hottest of the processor's sensors. A value outside −20 to 125 °C is a sensor that is not there: processors switch
+// themselves off at 100 to 115 °C, and a zone of a part without power reads 127 and more.
 func (t tree) thermal() Thermal {
 	var out Thermal
 	take := func(milli, critical int64) {
-		if c := float64(milli) / 1000; c > -20 && c < 150 && c != 0 && (!out.Known || c > out.Celsius) {
+		if c := float64(milli) / 1000; c > -20 && c < 125 && c != 0 && (!out.Known || c > out.Celsius) {
 			out.Known, out.Celsius = true, c
 		}
 		if c := float64(critical) / 1000; c > 60 && c < 150 && (out.Critical == 0 || c < out.Critical) {

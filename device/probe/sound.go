@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-var cardLine = regexp.MustCompile(`^\s*([0-9]+) \[([^\]]+)\]: (\S+) - (.*)$`)
+var cardLine = regexp.MustCompile(`^\s*([0-9]+) \[([^\]]+)\]: (\S*) - (.*)$`)
 
 // sound reads the cards from /proc/asound: cards names them, pcm has a line "01-00: name : name : playback 1 : capture 1" a device.
 func (t tree) sound(calls Calls) Sound {
@@ -22,7 +22,7 @@ func (t tree) sound(calls Calls) Sound {
 		if err != nil {
 			continue
 		}
-		c := Card{Number: n, ID: strings.TrimSpace(m[2]), Name: clean(m[4]), USB: m[3] == "USB-Audio"}
+		c := Card{Number: n, ID: clean(m[2]), Name: clean(m[4]), USB: m[3] == "USB-Audio"}
 		c.HDMI = strings.Contains(strings.ToLower(m[3]), "hdmi")
 		if c.USB {
 			c.Port = path.Base(t.usbParent(t.real("sys/class/sound/card" + m[1])))

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bufio"
 	"io"
 	"io/fs"
 	"path"
@@ -55,9 +54,22 @@ func (t tree) number(name string) (int64, bool) {
 	return n, err == nil
 }
 
+// int is a number, 0 where there is none.
 func (t tree) int(name string) int {
-	n, _ := t.number(name)
+	n, ok := t.number(name)
+	if !ok {
+		return 0 // not what ParseInt makes of one that is too large
+	}
 	return int(n)
+}
+
+// count is how often something has happened; a value that no counter of the kernel's reaches in a box's life is a broken file.
+func (t tree) count(name string) (int, bool) {
+	n, ok := t.number(name)
+	if !ok || n < 0 || n > 1<<31 {
+		return 0, false
+	}
+	return int(n), true
 }
 
 // names lists a folder in the order of its names.
@@ -76,8 +88,8 @@ func (t tree) names(folder string) []string {
 // lines are the lines of a file.
 func (t tree) lines(name string) []string {
 	var out []string
-	for s := bufio.NewScanner(strings.NewReader(string(t.raw(name)))); s.Scan(); {
-		out = append(out, s.Text())
+	for l := range strings.Lines(string(t.raw(name))) { // of any length
+		out = append(out, strings.TrimRight(l, "\r\n"))
 	}
 	return out
 }
@@ -139,7 +151,10 @@ func (t tree) osName() string {
 // filler is what makers of boards leave in DMI fields.
 var filler = map[string]bool{
 	"default string": true, "to be filled by o.e.m.": true, "system manufacturer": true, "system product name": true,
-	"not applicable": true, "n/a": true, "o.e.m.": true, "invalid": true,
+	"not applicable": true, "n/a": true, "o.e.m.": true, "invalid": true, "not specified": true, "none": true, "unknown": true,
+	"system serial number": true, "base board serial number": true, "0123456789": true, "123456789": true, "1234567890": true,
+	// What a firmware kit ships as the machine's number; thousands of boards have it.
+	"03000200-0400-0500-0006-000700080009": true, "00020003-0004-0005-0006-000700080009": true,
 }
 
 func (t tree) model() Model {
