@@ -3,6 +3,8 @@
 import { Device } from "./capture.js";
 import { say } from "./text.js";
 
+const remembered = "tongke.shared"; // of a tab: this page shared something when it was loaded anew
+
 /** `none`, `window`, `screen`, `tab`, or the id of a camera. @typedef {string} BoardChoice */
 
 /** What the browser's own list shows first. @type {Record<string, string>} */
@@ -63,8 +65,17 @@ export class Board {
 		}
 	}
 
+	/** A page that is loaded anew has lost what it shared, and may not share again without a press. */
+	resume() {
+		if (this.asks && this.track === null && sessionStorage.getItem(remembered) !== null) {
+			this.stopped = true;
+			this.onChange();
+		}
+	}
+
 	/** Ends it, because somebody said so. */
 	stop() {
+		sessionStorage.removeItem(remembered);
 		this.stopped = false;
 		this.monitor = false;
 		this.failed = false;
@@ -75,6 +86,9 @@ export class Board {
 
 	/** The page is known to be seen: the warning goes, the screen stays. */
 	dismiss() {
+		if (this.track === null) {
+			sessionStorage.removeItem(remembered);
+		}
 		this.stopped = false;
 		this.monitor = false;
 		this.failed = false;
@@ -101,6 +115,7 @@ export class Board {
 			this.camera = null;
 			track.addEventListener("ended", () => this.ended(track));
 			this.monitor = /** @type {any} */ (track.getSettings()).displaySurface === "monitor";
+			sessionStorage.setItem(remembered, "1");
 			this.replace(track);
 		} catch (e) {
 			// Closing the browser's own list is an answer, not a failure.

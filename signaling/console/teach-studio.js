@@ -69,6 +69,7 @@ export class Studio {
 		if (!this.board.asks && this.choices.board !== "none" && this.there("videoinput", this.choices.board)) {
 			void this.board.start();
 		}
+		this.board.resume();
 	}
 
 	/** No camera is opened for what a network camera of the box makes. @param {import("./messages.js").Source[]} sources */

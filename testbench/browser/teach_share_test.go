@@ -27,6 +27,21 @@ func TestTeachShares(t *testing.T) {
 	shows(t, tab, "a window is asked for, without this tab", `wanted[0].video.displaySurface === "window" && wanted[0].selfBrowserSurface === "exclude"`)
 	must(t, tab.Do(chromedp.Click("#lesson .message .acts button:last-child")))
 	shows(t, tab, "no warning", `document.querySelector("#lesson .message").innerText === ""`)
+
+	// A page that is loaded anew has lost its board, and says so until somebody answers.
+	must(t, tab.Do(chromedp.Reload()))
+	shows(t, tab, "what was lost", `window.tongke?.phase === "in" && document.querySelector("#lesson .message").innerText.includes("共享已停止")`)
+	must(t, tab.Do(chromedp.Click("#lesson .message .acts button:first-child")))
+	shows(t, tab, "the board again", `document.querySelector("#preview video")?.videoWidth > 0 && !document.querySelector("#lesson .message").innerText.includes("共享已停止")`)
+	must(t, tab.Do(chromedp.Reload()))
+	shows(t, tab, "what was lost again", `window.tongke?.phase === "in" && document.querySelector("#lesson .message").innerText.includes("共享已停止")`)
+	must(t, tab.Do(chromedp.Click("#lesson .message .acts button:last-child")))
+	shows(t, tab, "that it is known", `document.querySelector("#lesson .message").innerText === ""`)
+	must(t, tab.Do(chromedp.Reload()))
+	shows(t, tab, "the lesson, and not that again", `window.tongke?.phase === "in" && document.querySelectorAll(".tile").length === 11 && document.querySelector("#lesson .message").innerText === ""`)
+	must(t, tab.Do(chromedp.Click("#share")))
+	shows(t, tab, "the board once more", `document.querySelector("#preview video")?.videoWidth > 0`)
+
 	must(t, tab.Do(chromedp.Click("#small")))
 	shows(t, tab, "the small window", `documentPictureInPicture.window?.document.querySelectorAll(".tile").length === 11`)
 	shows(t, tab, "its rows", `(() => { const d = documentPictureInPicture.window.document; const r = d.querySelector(".call").getBoundingClientRect(); return r.height >= 48 && r.height <= 64 && getComputedStyle(d.querySelector(".picture")).display === "none"; })()`)
