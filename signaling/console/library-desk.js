@@ -256,7 +256,7 @@ export class Desk {
 	/** @param {import("./library-time.js").Gap} gap */
 	skipped(gap) {
 		this.gap = gap;
-		inside("skipped", "span").textContent = say(this.words, rotten(gap) ? "library.skip.lost" : "library.skip", { length: this.long(gap) });
+		inside("skipped", "span").textContent = say(this.words, gap.cause === "erased" ? "library.skip.erased" : rotten(gap) ? "library.skip.lost" : "library.skip", { length: this.long(gap) });
 		by("skipped").hidden = false;
 		clearTimeout(this.noticeTimer);
 		this.noticeTimer = setTimeout(() => (by("skipped").hidden = true), noticeFor);

@@ -1,6 +1,7 @@
 // What one can do with a recording besides watching it: take a file along, keep it, delete it.
 
 import { ask, by, clock, complain, dialog, el, now, sure } from "./home-dom.js";
+import { erase } from "./library-erase.js";
 import { help } from "./library-keys.js";
 import { sized } from "./library-time.js";
 import { say } from "./text.js";
@@ -20,7 +21,7 @@ export function why(words, a) {
 /**
  * The menu behind ⋯.
  * @param {Desk} d
- * @param {{changed: () => void, gone: (text: string) => void}} then
+ * @param {{changed: () => void, gone: (text: string) => void, reopen: (text: string) => void}} then
  */
 export function menu(d, then) {
 	const { words, detail } = d;
@@ -41,6 +42,9 @@ export function menu(d, then) {
 	}
 	items.push(item(say(words, "library.help"), () => help(d)));
 	if (detail.may.delete && !detail.live) {
+		if (!detail.fault) {
+			items.push(item(say(words, "library.erase"), () => erase(d, then.reopen, why), true));
+		}
 		items.push(item(say(words, "library.delete"), () => void remove(d, then.gone), true));
 	}
 	box.replaceChildren(...items);

@@ -44,6 +44,18 @@ export function lasting(ms) {
 	return ms < 99500 ? { key: "seconds", count: Math.max(1, Math.round(ms / 1000)) } : { key: "minutes", count: Math.round(ms / 60000) };
 }
 
+/** Seconds of a time as counted writes it, or of a number; NaN where it is none. @param {string} text */
+export function seconds(text) {
+	const parts = text.trim().replaceAll("：", ":").split(":");
+	if (parts.length > 3 || parts.some((p, i) => !/^\d{1,4}$/.test(p) || (i > 0 && Number(p) > 59))) {
+		return NaN;
+	}
+	return parts.reduce((n, p) => 60 * n + Number(p), 0);
+}
+
+/** What can be taken out of a recording: everything of a stretch (null), or a stream that has something. @param {Detail} d @returns {(Stream | null)[]} */
+export const pieces = (d) => [null, ...d.streams.filter((s) => s.atMs.length > 0)];
+
 /** A size for people: 860 MB, 1.2 GB. @param {number} bytes */
 export function sized(bytes) {
 	if (bytes < 1e6) {

@@ -76,9 +76,18 @@ async function show(said) {
 	const one = new Desk(words, answer.data, begin === "live" || begin === "start" ? begin : "");
 	desk = one;
 	Object.assign(window, { desk }); // for who looks into the page by its console
-	const made = () => menu(one, { changed: made, gone });
+	const made = () => menu(one, { changed: made, gone, reopen: (text) => void reopen(one, text) });
 	made();
 	by("name").focus();
+}
+
+/** Shows the recording anew where it stood: it is another one now. @param {Desk} old @param {string} text */
+async function reopen(old, text) {
+	const { at } = old.player;
+	await show("");
+	desk?.player.jump(at);
+	desk?.player.pause();
+	desk?.notice(text);
 }
 
 /** @param {string} text */

@@ -2,6 +2,7 @@ package library_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 
 	medialib "tongke/media/library"
 	"tongke/media/recorder/journal"
@@ -105,6 +108,13 @@ func newSchool(t testing.TB) *school {
 		st.Close()
 	})
 	return s
+}
+
+// signIn makes the page's person the administrator.
+func (s *school) signIn(tab *browser.Tab) {
+	s.t.Helper()
+	must(s.t, tab.Do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`fetch("/api/v1/session", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({user: "admin", password: %q})}).then((a) => (window.in = a.status))`, s.password), chromedp.EvalAwaitPromise)))
+	await(s.t, tab, `window.in === 204`)
 }
 
 func (s *school) path(id string) string { return filepath.Join(s.dir, "recordings", id) }

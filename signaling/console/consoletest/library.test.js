@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { begins, chapter, choices, chosen, counted, during, edge, ends, everything, from, holds, hole, lasting, led, marks, nextSpeed, places, sized, spare, titled } from "../library-time.js";
+import { begins, chapter, choices, chosen, counted, during, edge, ends, everything, from, holds, hole, lasting, led, marks, nextSpeed, pieces, places, seconds, sized, spare, titled } from "../library-time.js";
 
 const day = (ms) => Math.floor(ms / 86400000);
 const now = Date.parse("2026-11-21T02:00:00Z");
@@ -41,6 +41,16 @@ test("times and sizes", () => {
 	assert.deepEqual([counted(0), counted(751), counted(3661.9), counted(-1)], ["0:00", "12:31", "1:01:01", "0:00"]);
 	assert.deepEqual([lasting(400), lasting(25000), lasting(2412000)], [{ key: "seconds", count: 1 }, { key: "seconds", count: 25 }, { key: "minutes", count: 40 }]);
 	assert.deepEqual([sized(500), sized(860e6), sized(1.24e9)], ["1 KB", "860 MB", "1.2 GB"]);
+});
+
+test("a time that somebody writes", () => {
+	assert.deepEqual(["12:31", "1:01:01", " 0:05 ", "7", "12：31"].map(seconds), [751, 3661, 5, 7, 751]);
+	assert.deepEqual(["", "x", "1:60", "-1:00", "1:2:3:4", "1.5", "1:"].map((t) => Number.isNaN(seconds(t))), Array(7).fill(true));
+	for (const s of [0, 59, 751, 3600, 3661]) {
+		assert.equal(seconds(counted(s)), s);
+	}
+	const stream = (name, atMs) => /** @type {any} */ ({ name, atMs });
+	assert.deepEqual(pieces(/** @type {any} */ ({ streams: [stream("board", [0]), stream("voice", [])] })).map((s) => s?.name), [undefined, "board"]);
 });
 
 test("a picture is led back to the clock", () => {
