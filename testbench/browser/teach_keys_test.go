@@ -215,8 +215,12 @@ func TestTeachKeys(t *testing.T) {
 
 	p.change(map[string]any{"state": "over", "end": time.Now().UnixMilli()}, 0, nil)
 	shows(t, tab, "the bell's question", `document.querySelector("#lesson .message .acts").innerText.includes("再上 5 分钟")`)
-	must(t, tab.Do(chromedp.Click("#lesson .message .acts button:last-child")))
-	p.requested(t, `{"type":"lesson.extend"}`)
+	at, err := browser.Eval[[]float64](tab, `(() => { const r = document.querySelector("#lesson .message .acts button:last-child").getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`)
+	must(t, err)
+	must(t, tab.Do(chromedp.MouseClickXY(at[0], at[1], chromedp.ClickCount(1))))
+	must(t, tab.Do(chromedp.MouseClickXY(at[0], at[1], chromedp.ClickCount(2))))
+	must(t, tab.Do(chromedp.KeyEvent("m"))) // comes after whatever the second press does
+	p.requested(t, `{"type":"lesson.extend"}`, `{"muted":true,"type":"self.mute"}`)
 	must(t, tab.Do(chromedp.Click("#end")))
 	shows(t, tab, "the safe default", `document.querySelector("#sure").open && document.activeElement.id === "sure-no"`)
 	key(kb.Enter)
