@@ -199,7 +199,8 @@ func (x *echoRoom) call(seconds int) (e echo) {
 
 // TestEcho: a campus that is called does not hear itself. The teacher's loudspeaker plays its voice, a simulated room carries it into the
 // teacher's microphone, and what comes back to the campus is measured; music was on until the call. A machine that is busy with other things
-// tears sound, which no echo cancellation can follow, so the test is content when one call of a few is free of echo.
+// tears sound, which no echo cancellation can follow, so the test is content when one call of a few is free of echo: without cancellation none is.
+// A call takes some ten seconds and only a torn one is followed by another, so six cost a quiet machine nothing and a busy one a minute.
 func TestEcho(t *testing.T) {
 	x := newEchoRoom(t)
 	const tries = 6
