@@ -220,7 +220,7 @@ func TestTeachKeys(t *testing.T) {
 	must(t, tab.Do(chromedp.MouseClickXY(at[0], at[1], chromedp.ClickCount(1))))
 	must(t, tab.Do(chromedp.MouseClickXY(at[0], at[1], chromedp.ClickCount(2))))
 	must(t, tab.Do(chromedp.KeyEvent("m"))) // comes after whatever the second press does
-	p.requested(t, `{"type":"lesson.extend"}`, `{"muted":true,"type":"self.mute"}`)
+	p.requested(t, `{"type":"lesson.extend"}`, `{"muted":false,"type":"self.mute"}`)
 	must(t, tab.Do(chromedp.Click("#end")))
 	shows(t, tab, "the safe default", `document.querySelector("#sure").open && document.activeElement.id === "sure-no"`)
 	key(kb.Enter)
