@@ -1,6 +1,7 @@
 // Every state of the technician's page without a box: for screenshots and for people who judge them. Only where the daemon runs with
 // --demo-states. The page is the real one; the box behind its requests is played.
 
+import { cameraAnswers, cameraStates } from "./device-cameras-demo.js";
 import { by, clock, input } from "./home-dom.js";
 import { say } from "./text.js";
 
@@ -100,6 +101,7 @@ const states = {
 	down: () => ({ device: { report: report("down", finding("screen-elsewhere", "screen", "error", 12), finding("camera-unplugged", "camera", "warning", 45), finding("link-slow", "parent", "warning", 3000)) } }),
 	muted: () => ({ device: { report: report("works", finding("sound-off", "speaker", "warning", 5), finding("microphone-off", "microphone", "warning", 5)) } }),
 	"muted.refused": () => ({ device: { report: report("works", finding("sound-off", "speaker", "warning", 5)) }, answers: { "POST /device/volume": refused(409, { code: "volume-no-rights", text: word("demo.volume-no-rights") }) }, page: later(() => press('[data-key="volume-speaker"]')) }),
+	"net.camera": () => ({ device: { report: report("works", finding("net-camera-format", "camera", "warning", 45)) } }),
 	hours: () => ({ page: later(() => press("#hours summary")) }),
 	lesson: () => ({ device: { inLesson: true } }),
 	offline: () => ({ device: { uplink: { up: false, rung: "", kbps: 0, lossPercent: 0, rttMs: 0 } } }),
@@ -177,6 +179,10 @@ const states = {
 	}) }),
 };
 
+/** What the cameras' states are made with. */
+const tools = { word, press, typed, later, refused };
+Object.assign(states, cameraStates(tools));
+
 const schools = () => say(desk.words, "class.demo.schools").split("|");
 
 /** @param {State} s @returns {Record<string, unknown>} what the box answers to each request */
@@ -197,6 +203,7 @@ function answers(s) {
 		"GET /device/rooms": rooms(),
 		"GET /campuses": schools().slice(0, 4).map((n, i) => ({ id: n, name: n, rooms: [room(`3f2${i}`, i === 0 ? { online: true } : i === 1 ? { online: false, lastSeen: at(-150) } : i === 2 ? { online: true, verdict: "works", findings: 2 } : {})] })),
 		"GET /status": { children: /** @type {{role?: string}} */ (s.device ?? {}).role !== "core" ? [] : schools().slice(0, 3).map((n, i) => ({ id: String(i), name: `tk-3f2${i}`, campus: n, classroom: "", lastSeen: at(-100 * i) })) },
+		...cameraAnswers(tools),
 		"GET /invitations": [{ id: "i", campus: schools()[4], expires: at(11) }],
 		"GET /pairings": [],
 		"POST /invitations": { id: "j", campus: schools()[0], code, expires: at(15), urls: ["https://192.0.2.10:8443"] },

@@ -76,6 +76,7 @@ function finding(desk, f, again, cured) {
 	return el("li", { class: f.severity },
 		el("p", { class: "cause" }, el("span", { class: "mark", text: marks[f.severity] ?? "", "aria-hidden": "true" }), desk.pick(f.text)),
 		el("p", { class: "cure" }, volumeKey(desk, f.code, cured) ?? desk.pick(f.hint)),
+		...(f.code.startsWith("net-camera-") && !desk.screen ? [el("p", { class: "keys" }, el("a", { class: "go", href: "#cameras", text: desk.say("camera.see"), "data-key": "cameras" }))] : []),
 		el("p", { class: "about" }, el("span", { class: "second", text: [when, f.code].filter(Boolean).join(" · ") }),
 			el("button", { class: "plain", text: desk.say("again"), "data-key": `again-${f.code}`, "aria-label": desk.say("again.of", { what: desk.pick(f.text) }), click: again })),
 		...(f.detail ? [el("details", {}, el("summary", { text: desk.say("detail"), "data-key": `detail-${f.code}` }), el("p", { class: "second", text: f.detail }))] : []));

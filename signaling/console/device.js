@@ -1,5 +1,6 @@
 // The technician's page: how this box is, what to do about it, a full check, setting it up, its network, and at the core the other boxes.
 
+import { Cameras } from "./device-cameras.js";
 import { FullCheck, drawCheck } from "./device-check.js";
 import { core, glance, waiting } from "./device-core.js";
 import { Desk, change } from "./device-desk.js";
@@ -25,6 +26,7 @@ class Page {
 		this.check = new FullCheck(desk, () => this.draw());
 		this.install = new Install(desk, this.check, () => this.go(""), () => this.door());
 		this.pending = new Pending(desk, () => void this.look());
+		this.cameras = new Cameras(desk);
 		this.pastAt = -Infinity;
 		/** Whether there are boxes below this one. */
 		this.below = false;
@@ -45,7 +47,7 @@ class Page {
 			const box = await ask("GET", "/box");
 			by("signin-fresh").hidden = !(box.ok && box.data.parent === "" && box.data.campus === "core" && !box.data.school);
 			by("out").hidden = true;
-			for (const id of ["now", "check", "install", "settings", "core", "places"]) {
+			for (const id of ["now", "check", "install", "cameras", "settings", "core", "places"]) {
 				by(id).hidden = true;
 			}
 			this.shown = "signin";
@@ -91,6 +93,8 @@ class Page {
 		const place = this.place();
 		if (place === "settings") {
 			await settings(d, this.pending);
+		} else if (place === "cameras") {
+			await this.cameras.look();
 		} else if (place === "core") {
 			await core(d);
 		} else if (this.hosts) {
@@ -118,7 +122,7 @@ class Page {
 	/** What the address names, as far as it is for this person. */
 	place() {
 		const wanted = location.hash.slice(1);
-		const allowed = ["check", "settings", ...(this.hosts ? ["core"] : [])];
+		const allowed = ["check", "settings", ...(this.cameras.may ? ["cameras"] : []), ...(this.hosts ? ["core"] : [])];
 		return this.install.on ? "install" : allowed.includes(wanted) ? wanted : "now";
 	}
 
@@ -136,7 +140,7 @@ class Page {
 		}
 		const place = this.place();
 		by("places").hidden = this.install.on;
-		for (const id of ["now", "check", "install", "settings", "core"]) {
+		for (const id of ["now", "check", "install", "cameras", "settings", "core"]) {
 			by(id).hidden = id !== place;
 		}
 		this.links(place);
@@ -162,7 +166,7 @@ class Page {
 	links(place) {
 		const d = this.desk;
 		const n = waiting();
-		const all = ["", ...(this.hosts ? ["core"] : []), "settings"];
+		const all = ["", ...(this.hosts ? ["core"] : []), ...(this.cameras.may ? ["cameras"] : []), "settings"];
 		change(by("places"), [all, place, n], () => all.map((p) => el("a", {
 			href: `#${p}`, "data-key": `place-${p}`, text: p === "core" && n > 0 ? d.say("place.core.waiting", { n }) : d.say(`place.${p || "now"}`),
 			...((p || "now") === place ? { "aria-current": "page" } : {}),

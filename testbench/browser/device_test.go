@@ -20,7 +20,7 @@ import (
 )
 
 // brief are the states of the technician's page that are looked at each time, one of each make; with SCREENS set all are.
-var brief = []string{"down", "muted.refused", "silent", "signin.wrong", "check.screen", "check.bad", "join.keys", "digits.compare", "settings.static", "core", "invited"}
+var brief = []string{"down", "muted.refused", "silent", "signin.wrong", "check.screen", "check.bad", "join.keys", "digits.compare", "settings.static", "core.called", "call.waiting", "invited", "cameras.bad", "camera.typed.fault"}
 
 // devicePage serves the pages with their demonstrations and opens one state of the technician's page.
 func devicePage(t *testing.T) (tab *browser.Tab, show func(state, lang string)) {
