@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"os"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
@@ -12,6 +14,18 @@ import (
 func notify(state string, log *slog.Logger) {
 	if _, err := sd.SdNotify(false, state); err != nil {
 		log.Warn("service manager not told", "state", state, "err", err)
+	}
+}
+
+// configPatience is how long a daemon with a wrong file waits before it ends. A service manager starts it anew half a second later: that was
+// measured as ten lines of journal a second, for as long as nobody corrects the file.
+const configPatience = 10 * time.Second
+
+// bearWith waits under a service manager when err is a fault of the configuration file. A signal ends it at once.
+func bearWith(err error) {
+	var f *fault
+	if os.Getenv("NOTIFY_SOCKET") != "" && errors.As(err, &f) && (f.code == "config-wrong" || f.code == "config-unreadable") {
+		time.Sleep(configPatience)
 	}
 }
 

@@ -3,14 +3,39 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
+
+// TestWrongFileWaits: under a service manager that starts us anew at once, a wrong file is told of six times a minute; at a terminal at once.
+func TestWrongFileWaits(t *testing.T) {
+	wrong := &fault{exit: exitFailed, code: "config-wrong"}
+	for _, tt := range []struct {
+		name, socket string
+		err          error
+		want         time.Duration
+	}{
+		{"at a terminal", "", wrong, 0},
+		{"a wrong file", "/run/x", fmt.Errorf("compose: %w", wrong), configPatience},
+		{"another fault", "/run/x", os.ErrPermission, 0},
+	} {
+		t.Setenv("NOTIFY_SOCKET", tt.socket)
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			bearWith(tt.err)
+			if got := time.Since(began); got != tt.want {
+				t.Errorf("%s: waited %v, want %v", tt.name, got, tt.want)
+			}
+		})
+	}
+}
 
 // TestServiceManager is the service manager's side of sd_notify(3): told when ready, while alive, and when stopping.
 func TestServiceManager(t *testing.T) {

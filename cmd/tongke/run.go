@@ -35,6 +35,7 @@ type runCmd struct {
 func (r *runCmd) Run(con *console) error {
 	cfg, err := r.compose()
 	if err != nil {
+		bearWith(err)
 		return err
 	}
 	dir, err := dataDir(r.Data, cfg)
