@@ -69,6 +69,8 @@ type daemon struct {
 	tests  *selfTests
 	desk   *deviceDesk
 
+	installed installed // said by whoever set the box up
+
 	cameras *cameras
 
 	parts *parts

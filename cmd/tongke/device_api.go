@@ -57,7 +57,7 @@ func (k *deviceDesk) State(context.Context) (api.DeviceState, error) {
 		return api.DeviceState{}, err
 	}
 	s := api.DeviceState{
-		Report: d.device.Report().Report, Room: room, Box: d.box.ID(), BoxName: d.name(), Version: programVersion(),
+		Report: d.device.Report().Report, Room: room, Box: d.box.ID(), BoxName: d.name(), Address: d.reachable(), Version: programVersion(),
 		InLesson: d.lessons.live(), Uplink: d.device.deviceUplink(), Role: "core", Fresh: d.fresh(), Installing: installing,
 	}
 	if joined {

@@ -30,6 +30,7 @@ func (d *daemon) newSessions() (err error) {
 		Box: d.box.ID(), BoxName: d.name, BoxURL: d.reachable, Place: d.place,
 		ClockOffset: d.clockOffset,
 		Fresh:       d.fresh, Uplink: d.uplink, Assist: d.assist,
+		Installed: func() int { return d.installed.news(time.Now()) },
 		Help:      d.help,
 		Films:     func(lesson, room string) []session.Film { return d.cameras.films(lesson, room) },
 		Changed:   func() { d.cameras.look() },

@@ -186,6 +186,7 @@ var permissions = map[string]string{
 	"DELETE /api/v1/device/call":                               "classroom technician administrator operator",
 	"GET /api/v1/boxes":                                        "technician administrator operator",
 	"POST /api/v1/boxes/{id}/call":                             "technician administrator operator",
+	"POST /api/v1/device/installed":                            "classroom technician administrator operator",
 	"POST /api/v1/device/look":                                 "classroom technician administrator operator",
 	"GET /api/v1/device/check":                                 "classroom technician administrator operator",
 	"POST /api/v1/device/check":                                "classroom technician administrator operator",

@@ -37,6 +37,9 @@ type Device interface {
 	Rooms(ctx context.Context) ([]DeviceRoomChoice, error)
 	SetRoom(ctx context.Context, r RoomChange) (DeviceRoom, error)
 
+	// Installed tells the wall screen that setting up is done, and how many minutes it took.
+	Installed(minutes int)
+
 	// FactoryReset and PowerOff take the room's name, typed by the person, and who that is.
 	FactoryReset(ctx context.Context, typed, who string) error
 	PowerOff(ctx context.Context, typed, who string) error
@@ -56,6 +59,7 @@ type DeviceState struct {
 	Room       DeviceRoom   `json:"room"`
 	Box        string       `json:"box"` // its id
 	BoxName    string       `json:"boxName"`
+	Address    string       `json:"address"` // where phones find this box, "https://192.168.1.20:8443"; "" where none can
 	Version    string       `json:"version"`
 	InLesson   bool         `json:"inLesson"`
 	Uplink     DeviceUplink `json:"uplink"`
@@ -170,6 +174,7 @@ func (a *API) deviceRoutes() []route {
 		{"POST", "/api/v1/device/join", looks, "Join a parent by its invitation.", 200, deviceJoin{}, parent{}, a.screenInstalls(a.deviceJoin), false},
 		{"GET", "/api/v1/device/rooms", looks, "The parent's rooms that this box could stand in.", 200, nil, []DeviceRoomChoice{}, a.screenLooks(a.rooms), false},
 		{"PUT", "/api/v1/device/room", looks, "Say which room this box stands in, or whose place it takes.", 200, RoomChange{}, DeviceRoom{}, a.screenInstalls(a.setRoom), false},
+		{"POST", "/api/v1/device/installed", looks, "Say that setting up is done, for the wall screen.", 204, installed{}, nil, a.screenInstalls(a.installed), false},
 		{"POST", "/api/v1/device/factory-reset", hands, "Erase everything of this box; the room's name is typed. Not in a lesson.", 202, typedName{}, nil, a.factoryReset, false},
 		{"POST", "/api/v1/device/poweroff", hands, "Switch the box off; the room's name is typed. Not in a lesson.", 202, typedName{}, nil, a.powerOff, false},
 	}...)

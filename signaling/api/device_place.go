@@ -81,6 +81,23 @@ type networkToken struct {
 	Token string `json:"token"`
 }
 
+// installed is how long setting up the box took, as the page that was followed says.
+type installed struct {
+	Minutes int `json:"minutes"`
+}
+
+// mostMinutes of an installation are told; a page that was left open over the night says so no more exactly.
+const mostMinutes = 999
+
+func (a *API) installed(w http.ResponseWriter, r request) error {
+	var in installed
+	if err := readJSON(w, r.Request, &in); err != nil {
+		return err
+	}
+	a.cfg.Device.Installed(min(max(in.Minutes, 1), mostMinutes))
+	return done(w)
+}
+
 func (a *API) network(w http.ResponseWriter, r request) error {
 	n, err := a.cfg.Device.Network(r.Context())
 	if err != nil {

@@ -62,6 +62,7 @@ func (m *machine) Join(_ context.Context, address, code, name string) (string, e
 func (m *machine) OpenVolume(_ context.Context, what string) (DeviceVolume, error) {
 	return DeviceVolume{What: what, Percent: 70, Set: []string{}}, m.did("volume %s", what)
 }
+func (m *machine) Installed(minutes int)                             { _ = m.did("installed %d", minutes) }
 func (m *machine) Rooms(context.Context) ([]DeviceRoomChoice, error) { return nil, m.did("rooms") }
 func (m *machine) SetRoom(_ context.Context, r RoomChange) (DeviceRoom, error) {
 	return DeviceRoom{Classroom: r.Classroom}, m.did("room %s%s", r.Classroom, r.ReplaceBox)
@@ -96,6 +97,7 @@ var deviceAsks = []struct {
 	{"POST", "/join", `{"address":"core","code":"C","name":"n"}`, "installs", 200, "join core C n"},
 	{"GET", "/rooms", "", "looks", 200, "rooms"},
 	{"PUT", "/room", `{"classroom":"三(2)班"}`, "installs", 200, "room 三(2)班"},
+	{"POST", "/installed", `{"minutes":7}`, "installs", 204, "installed 7"},
 	{"POST", "/factory-reset", `{"name":"x"}`, "", 202, "reset x by "},
 	{"POST", "/poweroff", `{"name":"x"}`, "", 202, "off x by "},
 }
@@ -220,7 +222,7 @@ func TestDeviceErrors(t *testing.T) {
 	} {
 		m.err = e.err
 		for _, a := range deviceAsks {
-			if a.asked == "" || a.asked == "look" || strings.HasPrefix(a.asked, "history") {
+			if a.asked == "" || a.asked == "look" || a.path == "/installed" || strings.HasPrefix(a.asked, "history") {
 				continue
 			}
 			w := b.ask(b.Public(), a.method, "/api/v1/device"+a.path, a.body, b.signedIn)

@@ -113,6 +113,8 @@ const states = {
 	removed: () => ({ room: room({ state: "removed" }), captures: false }),
 	idle: () => ({ room: room({ state: "idle", next: next(now + 87.5 * minute) }), captures: false }),
 	"idle+none": () => ({ room: room({ state: "idle" }), captures: false }),
+	installed: () => ({ room: room({ state: "idle", installed: 7 }), captures: false }),
+	"idle+info": () => ({ room: room({ state: "idle", next: next(now + 87.5 * minute), assist: undefined }), captures: false }),
 	soon: () => ({ room: room({ state: "soon", next: next(now + 4.5 * minute) }) }),
 	"soon+bad": () => ({ room: room({ state: "soon", next: next(now + 4.5 * minute), uplink: lost(20000) }), camera: "missing", microphone: "busy", soundBlocked: true }),
 	"soon.look": () => ({ room: room({ state: "look", next: next(now + 0.5 * minute) }) }),
@@ -142,7 +144,7 @@ const usual = {
  */
 export function demonstrate(view, query) {
 	demoNames = view.say("demo.schools").split("|");
-	demo = { title: view.say("demo.title"), subject: view.say("demo.subject"), teacher: view.say("demo.teacher"), core: view.say("demo.core") };
+	demo = { title: view.say("demo.title"), subject: view.say("demo.subject"), teacher: view.say("demo.teacher"), core: view.say("demo.core"), box: "tk-3f2a", at: "https://192.168.1.20:8443" };
 	const form = new JoinForm((key, values) => view.say(key, values));
 	const info = new Info(view, null);
 	let key = draw(view, form, info, (query.get("state") ?? "live").replaceAll(" ", "+")); // a plus is a space in a query
@@ -174,6 +176,7 @@ function draw(view, form, info, name) {
 	const m = choose(f, then);
 	form.show(m.key === "fresh");
 	form.fill(name === "fresh+address");
+	form.found(name === "fresh+address" ? "" : demo.at);
 	if (name === "fresh+digits") {
 		form.compare(true, "");
 		form.pair.now = { state: "compare", digits: "482 913" };
@@ -207,7 +210,9 @@ function draw(view, form, info, name) {
 			scan: name === "live+scan",
 		},
 	);
-	if (name === "live+info") {
+	if (name.endsWith("+info")) {
+		info.at = demo.at;
+		info.name = demo.box;
 		info.show(f, m);
 	} else {
 		element("info").hidden = true;

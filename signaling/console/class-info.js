@@ -18,6 +18,9 @@ export class Info {
 		this.view = view;
 		this.client = client;
 		this.version = "";
+		/** Where phones find the box, and its name; "" until it is known. */
+		this.at = "";
+		this.name = "";
 		/** @type {ReturnType<typeof setTimeout> | undefined} */
 		this.timer = undefined;
 		/** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -29,20 +32,21 @@ export class Info {
 		this.fill(f, m);
 		clearTimeout(this.timer);
 		this.timer = setTimeout(() => (element("info").hidden = true), shownFor);
-		if (this.version === "") {
+		if (this.client !== null) {
 			void this.ask(f, m);
 		}
 	}
 
-	/** @param {Facts} f @param {import("./class-state.js").Memory} m */
+	/** What may have changed since the page was opened: a cable that came later brings another address. @param {Facts} f @param {import("./class-state.js").Memory} m */
 	async ask(f, m) {
 		try {
-			const answer = await fetch("/api/v1/box");
-			if (answer.ok) {
-				this.version = String((await answer.json()).version ?? "");
-				if (!element("info").hidden) {
-					this.fill(f, m);
-				}
+			const own = await fetch("/api/v1/device"); // only the screen beside the box is told
+			const answer = own.ok ? own : await fetch("/api/v1/box");
+			const box = answer.ok ? await answer.json() : {};
+			this.version = String(box.version ?? this.version);
+			this.at = String(box.address ?? this.client?.me?.box.url ?? "");
+			if (!element("info").hidden) {
+				this.fill(f, m);
 			}
 		} catch {
 			// left out
@@ -67,8 +71,8 @@ export class Info {
 		/** @type {[string, string][]} */
 		const rows = [
 			["room", f.room?.name ?? this.client?.me?.roomName ?? ""],
-			["box", this.client?.me?.box.name ?? ""],
-			["address", location.host],
+			["box", this.box],
+			["address", this.at || (f.beside ? "" : location.origin)],
 			["version", this.version],
 			["link", this.link(f)],
 		];
@@ -81,24 +85,25 @@ export class Info {
 				list.append(dt, dd);
 			}
 		}
-		const parts = [list, ...this.assist(f)];
-		element("info").replaceChildren(...parts);
+		const codes = [...this.assist(f), ...this.device()];
+		element("info").replaceChildren(list, ...codes);
+		element("info").classList.toggle("two", codes.length > 1);
 		element("info").hidden = m.key === "fresh";
+	}
+
+	get box() {
+		return this.name || (this.client?.me?.box.name ?? "");
 	}
 
 	/** @param {Facts} f @returns {HTMLElement[]} */
 	assist(f) {
 		const a = f.room?.assist;
-		if (!a || a.url === "") {
-			return [];
-		}
-		const words = this.view.say("info.assist", { code: a.code });
-		const code = draw(a.url, words);
-		const figure = document.createElement("figure");
-		const caption = document.createElement("figcaption");
-		caption.textContent = words;
-		figure.append(...(code === null ? [] : [code]), caption);
-		return [figure];
+		return !a || a.url === "" ? [] : [figure(a.url, this.view.say("info.assist", { code: a.code }))];
+	}
+
+	/** The box's own page, for the technician's phone. @returns {HTMLElement[]} */
+	device() {
+		return this.at === "" ? [] : [figure(`${this.at}/device`, this.view.say("info.device", { box: this.box }))];
 	}
 
 	/** @param {number} value 0…100 */
@@ -124,4 +129,14 @@ export class Info {
 		e.hidden = part === null;
 		e.style.setProperty("--held", String(part ?? 0));
 	}
+}
+
+/** A code to be read by a phone, and what it is for. @param {string} url @param {string} words */
+export function figure(url, words) {
+	const code = draw(url, words);
+	const out = document.createElement("figure");
+	const caption = document.createElement("figcaption");
+	caption.textContent = words;
+	out.append(...(code === null ? [] : [code]), caption);
+	return out;
 }

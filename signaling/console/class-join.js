@@ -1,5 +1,6 @@
 // A box that belongs to nobody: its screen asks for the core's address and the code of the invitation, by touch, keys or remote.
 
+import { figure } from "./class-info.js";
 import { PairForm } from "./class-pair.js";
 import { element } from "./class-view.js";
 import { nearest } from "./walk.js";
@@ -7,6 +8,7 @@ import { nearest } from "./walk.js";
 const letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford base32: none that is mistaken for another
 const signs = "1234567890.:-abcdefghijklmnopqrstuvwxyz"; // of an address
 const length = 16;
+const askEvery = 5000; // ms between two questions where phones find the box: the cable may come later
 
 /** What people write for what is meant. @param {string} c */
 function meant(c) {
@@ -42,6 +44,10 @@ export class JoinForm {
 		this.shown = document.createElement("input");
 		this.answer = document.createElement("p");
 		this.keys = document.createElement("div");
+		this.where = document.createElement("div");
+		this.askedAt = -Infinity;
+		/** @type {string | null} null: not known yet */
+		this.at = null;
 		this.pair = new PairForm(say, (said) => this.compare(false, said));
 		this.build();
 	}
@@ -52,11 +58,40 @@ export class JoinForm {
 
 	/** @param {boolean} on */
 	show(on) {
+		if (on && performance.now() - this.askedAt > askEvery) {
+			this.askedAt = performance.now();
+			void this.ask();
+		}
 		if (this.form.hidden === on) {
 			this.form.hidden = !on;
 			if (on) {
 				(this.address.value === "" ? this.address : this.shown).focus();
 			}
+		}
+	}
+
+	/** Where a phone finds this box, whose keys are easier than a remote's. */
+	async ask() {
+		try {
+			const answer = await fetch("/api/v1/device");
+			if (answer.ok) {
+				this.found(String((await answer.json()).address ?? ""));
+			}
+		} catch {
+			// asked again
+		}
+	}
+
+	/** @param {string} at */
+	found(at) {
+		if (this.at === at) {
+			return;
+		}
+		this.at = at;
+		if (at === "") {
+			this.where.textContent = this.say("join.nowhere");
+		} else {
+			this.where.replaceChildren(figure(`${at}/device`, this.say("join.where", { address: at.replace(/^https:\/\//, "") })));
 		}
 	}
 
@@ -72,11 +107,12 @@ export class JoinForm {
 		this.shown.addEventListener("input", () => this.set(cleaned(this.shown.value)));
 		this.answer.className = "answer";
 		this.answer.setAttribute("role", "status");
-		const where = document.createElement("p");
-		where.className = "where";
-		where.textContent = this.say("join.where", { address: location.host });
+		this.where.className = "where";
 		const digits = this.button(this.say("join.digits"), "digits", () => void this.begin());
-		fields.append(this.labelled("join.address", this.address), this.labelled("join.code", this.shown), digits, this.answer, where);
+		const others = document.createElement("div");
+		others.className = "others";
+		others.append(digits, this.where);
+		fields.append(this.labelled("join.address", this.address), this.labelled("join.code", this.shown), others, this.answer);
 		this.keys.className = "keys";
 		this.fill(false);
 		this.address.addEventListener("focus", () => this.fill(true));

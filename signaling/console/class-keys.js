@@ -17,7 +17,8 @@ const pointerFor = 3000; // ms that the pointer stays visible
 
 const handKeys = new Set(["Enter", " ", "h", "H", "PageDown", "Select", "Accept"]);
 const coverKeys = new Set(["c", "C"]);
-const infoKeys = new Set(["i", "I", "F1"]);
+const infoKeys = new Set(["i", "I", "F1", "Info", "Help", "ContextMenu"]); // the last is what a remote's key MENU is
+const upKey = "ArrowUp"; // which every remote has
 /** @type {Record<string, number>} */
 const volumeKeys = { "-": -10, _: -10, "+": 10, "=": 10, AudioVolumeDown: -10, AudioVolumeUp: 10, VolumeDown: -10, VolumeUp: 10 };
 
@@ -82,10 +83,12 @@ export function listen(acts) {
 			begin("c", acts.cover);
 		} else if (infoKeys.has(e.key)) {
 			acts.info();
+		} else if (e.key === upKey) {
+			begin("up", acts.info);
 		}
 	});
 	addEventListener("keyup", (e) => {
-		if (coverKeys.has(e.key) && hold?.what === "c") {
+		if ((coverKeys.has(e.key) && hold?.what === "c") || (e.key === upKey && hold?.what === "up")) {
 			end();
 		}
 	});

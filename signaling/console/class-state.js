@@ -44,7 +44,7 @@ export const doneAfter = 3000; // ms with the floor until it can be given back
 /**
  * @typedef {"floor.us" | "floor.quiet" | "room.taken" | "link.down" | "link.long" | "box.restart" | "teacher.down" | "audio.only" | "board.still"
  *   | "picture.soft" | "cam.missing" | "mic.missing" | "disk.full" | "disk.failed" | "hand.up" | "floor.other" | "wait.teacher" | "live" | "ended" | "removed"
- *   | "idle" | "soon" | "soon.look" | "joining" | "tap" | "fresh" | "codec" | "refused"
+ *   | "installed" | "idle" | "soon" | "soon.look" | "joining" | "tap" | "fresh" | "codec" | "refused"
  *   | "test" | "test.clap" | "test.heard" | "test.show"} Key
  */
 
@@ -159,6 +159,9 @@ function phase(f) {
 			return `test.${f.test}`;
 		default:
 			return "test";
+	}
+	if ((f.room?.installed ?? 0) > 0 && ["fresh", "idle"].includes(f.room?.state ?? "")) {
+		return "installed";
 	}
 	switch (f.room?.state) {
 		case "fresh":
@@ -275,6 +278,7 @@ export function look(key) {
 		case "hand.up":
 			return { look: "warn", mark: "✋", code: "" };
 		case "live":
+		case "installed":
 		case "test.heard":
 			return { look: "good", mark: "✓", code: "" };
 	}

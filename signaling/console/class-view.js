@@ -104,6 +104,8 @@ export class View {
 					return this.say("live.about", { subject: l.subject || l.title, teacher: l.teacher });
 				}
 				return this.say("live");
+			case "installed":
+				return this.say("installed", { minutes: f.room?.installed ?? 1 });
 			case "idle":
 				return next ? this.say(about.teacher ? "idle" : "idle.alone", about) : this.say("idle.none");
 			case "soon": {
@@ -146,7 +148,7 @@ export class View {
 			mark.dataset.mark = l.mark;
 			mark.replaceChildren(l.mark === "✋" ? icon("hand") : l.mark === "🎤" ? "" : l.mark);
 		}
-		write("code", l.code);
+		write("code", m.key === "idle" ? this.say("idle.help") : l.code);
 		if (this.shown !== m.key) {
 			this.shown = m.key;
 			this.calledAt = performance.now();
@@ -332,7 +334,7 @@ export class View {
 
 	/** The room's own page between lessons. @param {Facts} f @param {Memory} m @param {import("./class-checks.js").Check[]} checks */
 	roomPage(f, m, checks) {
-		const here = m.key === "idle" || m.key === "soon" || m.key === "ended" || m.key === "removed" || m.key === "room.taken" || m.key.startsWith("test");
+		const here = m.key === "idle" || m.key === "installed" || m.key === "soon" || m.key === "ended" || m.key === "removed" || m.key === "room.taken" || m.key.startsWith("test");
 		element("testpicture").hidden = m.key !== "test.show";
 		write("testask", this.say("test.ask"));
 		write("testhow", this.say("test.how"));

@@ -198,7 +198,7 @@ function answers(s) {
 		},
 		"GET /device/history": history(),
 		"GET /device/check": s.check ?? check("idle", []),
-		"POST /device/check": {}, "POST /device/look": null, "POST /device/volume": { what: "speaker", percent: 70, set: ["HDA: Master"] }, "POST /device/check/answer": null, "POST /device/pairing": { id: "p" }, "POST /device/pairing/p": null, "DELETE /device/pairing": null,
+		"POST /device/check": {}, "POST /device/look": null, "POST /device/installed": null, "POST /device/volume": { what: "speaker", percent: 70, set: ["HDA: Master"] }, "POST /device/check/answer": null, "POST /device/pairing": { id: "p" }, "POST /device/pairing/p": null, "DELETE /device/pairing": null,
 		"GET /device/network": net()[1], "PUT /device/network": { pendingSeconds: 60, token: "t" },
 		"GET /device/rooms": rooms(),
 		"GET /campuses": schools().slice(0, 4).map((n, i) => ({ id: n, name: n, rooms: [room(`3f2${i}`, i === 0 ? { online: true } : i === 1 ? { online: false, lastSeen: at(-150) } : i === 2 ? { online: true, verdict: "works", findings: 2 } : {})] })),

@@ -62,6 +62,9 @@ export class Install {
 			this.check.now = null;
 			void this.check.start();
 		}
+		if (step === 4) {
+			void this.desk.ask("POST", "/device/installed", { minutes: this.minutes() }); // the wall screen says the same
+		}
 		if (step === 0) {
 			this.leave();
 		}
@@ -264,10 +267,15 @@ export class Install {
 		}
 	}
 
+	/** How long it took. */
+	minutes() {
+		return Math.max(1, this.check.now?.minutes || Math.round((Date.now() - this.since) / 60000));
+	}
+
 	/** @returns {Node[]} */
 	done() {
 		const d = this.desk;
-		const minutes = Math.max(1, this.check.now?.minutes || Math.round((Date.now() - this.since) / 60000));
+		const minutes = this.minutes();
 		const bad = (this.check.now?.items ?? []).filter((i) => i.state === "bad").length;
 		return [el("h2", { id: "install-head", class: "finished", tabindex: "-1", text: `✓ ${d.say("install.done", { minutes })}` }),
 			...(bad > 0 ? [el("p", { class: "warn", text: `▲ ${d.say("install.done.bad", { n: bad })}` })] : []),

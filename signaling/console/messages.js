@@ -117,6 +117,7 @@
  * @property {{up: boolean, since: number, nextTry?: number}} [uplink]
  * @property {number} [now] of the box's clock, when it was set since hello
  * @property {{url: string, code: string}} [assist]
+ * @property {number} [installed] minutes that setting up the box took, while that is news
  * @property {boolean} covered
  * @property {Layout | ""} layout
  * @property {number} volume

@@ -28,6 +28,7 @@ type (
 		Volume  int         `json:"volume"` // 0…100
 		Code    string      `json:"code,omitempty"`
 
+		Installed int        `json:"installed,omitempty"` // minutes that setting up the box took, while that is news
 		Films     []string   `json:"films,omitempty"`     // sources of the room that the box's own cameras make in this lesson: its pages open none for them
 		Recording *Recording `json:"recording,omitempty"` // nil: this box has no recorder
 	}

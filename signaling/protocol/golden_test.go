@@ -78,7 +78,7 @@ func exampleEvents() map[string]Event {
 		"event-lesson-empty.json": State{ID: "demo", Epoch: 1, Rev: 1, Title: "demo", Mode: ModeSame, State: Planned, OwnerBox: "0123456789abcdef", Record: RecordOff,
 			Scope: ScopeTeacherBoard, Layout: LayoutLecture, Floor: []Holder{}, Rooms: []RoomState{}, Notes: []Note{}},
 		"event-room.json": Room{Room: "sanhe/三(2)班", Name: "三河小学 三(2)班", State: RoomSoon, Next: &NextLesson{ID: "yinyue-20260901", Title: "《茉莉花》", Subject: "音乐", Teacher: "李芳", Start: at},
-			Uplink: &Uplink{Up: false, Since: at, NextTry: at + 2000}, Now: at + 500, Assist: &Assist{URL: "https://192.0.2.1:8443/assist#K7M3PX", Code: "K7M3PX"}, Volume: 60, Code: "link-down", Films: []string{SourcePupils},
+			Uplink: &Uplink{Up: false, Since: at, NextTry: at + 2000}, Now: at + 500, Assist: &Assist{URL: "https://192.0.2.1:8443/assist#K7M3PX", Code: "K7M3PX"}, Volume: 60, Code: "link-down", Installed: 7, Films: []string{SourcePupils},
 			Recording: &Recording{Mode: RecordKeep, Scope: ScopeTeacherBoard, Seconds: 310}},
 		"event-bound.json": Bound{Slots: []Slot{{Slot: 0, MID: "0", Kind: "audio", Source: SourceVoice, Room: "core/录播室", Name: "实验小学 录播室"},
 			{Slot: 4, MID: "4", Kind: "video"}, {Slot: 5, MID: "5", Kind: "video", Source: SourcePupils, Room: "wuyang", Name: "邬阳小学", Reason: "thin"}}},

@@ -144,6 +144,9 @@ func (s *Session) showRoom(now time.Time) {
 	}
 	here, cfg := s.here(), s.srv.cfg
 	e := protocol.Room{Room: s.room, Name: s.name(), State: protocol.RoomIdle, Covered: here.covered, Layout: here.layout, Volume: here.volume}
+	if cfg.Installed != nil {
+		e.Installed = cfg.Installed()
+	}
 	if cfg.Uplink != nil {
 		e.Uplink = cfg.Uplink()
 	}

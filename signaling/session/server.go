@@ -82,10 +82,12 @@ type Config struct {
 	// ClockOffset is what the box's clock lacks to the right time, as far as that is known. nil: nothing.
 	ClockOffset func() time.Duration
 
-	Fresh  func() bool                                             // the box has no parent and nobody has signed in; nil: never
-	Uplink func() *protocol.Uplink                                 // nil: no parent, ever
-	Assist func(lesson, campus, classroom string) *protocol.Assist // how a phone comes into this room's lesson; nil: not at all
-	Help   func(lesson, room, code string)                         // calls the technician; nil: nobody
+	Fresh func() bool // the box has no parent and nobody has signed in; nil: never
+	// Installed is how many minutes setting up the box took, while that is news; else 0. nil: never.
+	Installed func() int
+	Uplink    func() *protocol.Uplink                                 // nil: no parent, ever
+	Assist    func(lesson, campus, classroom string) *protocol.Assist // how a phone comes into this room's lesson; nil: not at all
+	Help      func(lesson, room, code string)                         // calls the technician; nil: nobody
 	// Films are the sources that cameras of the box itself make for a room in a lesson. nil: there are none.
 	Films func(lesson, room string) []Film
 	// Changed is called when Scenes may answer otherwise than before. nil: nobody asks.

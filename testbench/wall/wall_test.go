@@ -250,6 +250,14 @@ func TestInfoAndVolume(t *testing.T) {
 	if faults := eval[[]string](t, tab, faults); len(faults) > 0 {
 		t.Error(faults)
 	}
+	// A remote without letters: the arrow upwards, held.
+	key := func(what string) {
+		must(t, tab.Do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`dispatchEvent(new KeyboardEvent(%q, {key: "ArrowUp", bubbles: true, cancelable: true}))`, what))))
+	}
+	must(t, tab.Do(chromedp.Evaluate[chromedp.Void](`document.getElementById("info").hidden = true`)))
+	key("keydown")
+	until(t, tab, 10*time.Second, "the panel by the arrow", func(page) bool { return eval[bool](t, tab, `!document.getElementById("info").hidden`) })
+	key("keyup")
 	must(t, tab.Do(chromedp.KeyEvent("-"), chromedp.KeyEvent("-")))
 	if bars := eval[int](t, tab, `document.querySelectorAll("#volume:not([hidden]) .on").length`); bars != 8 {
 		t.Errorf("%d bars", bars)
