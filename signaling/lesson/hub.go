@@ -282,17 +282,24 @@ func (h *Hub) own(l Lesson, old *kept, now time.Time) *view {
 func (h *Hub) expected(l Lesson) []expected {
 	var rooms []expected
 	for _, m := range l.Campuses {
-		rooms = append(rooms, expected{room: m, name: h.roomName(m), seen: h.place.seen(m)})
+		rooms = append(rooms, expected{room: m, name: h.roomName(m), seen: h.place.seen(m), online: h.online(m)})
 	}
 	if l.Campuses == nil {
 		children := slices.Clone(h.place.children)
 		slices.SortStableFunc(children, func(a, b store.Child) int { return a.Joined.Compare(b.Joined) })
 		for _, c := range children {
 			room := roomOf(c)
-			rooms = append(rooms, expected{room: room, name: h.roomName(room), seen: c.LastSeen})
+			rooms = append(rooms, expected{room: room, name: h.roomName(room), seen: c.LastSeen, online: h.reg.linked(c.ID)})
 		}
 	}
 	return rooms
+}
+
+// online reports whether the box of a room below is linked now.
+func (h *Hub) online(room string) bool {
+	return slices.ContainsFunc(h.place.children, func(c store.Child) bool {
+		return (c.CampusID == room || roomOf(c) == room) && h.reg.linked(c.ID)
+	})
 }
 
 func (h *Hub) roomName(room string) string {

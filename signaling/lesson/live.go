@@ -198,11 +198,21 @@ func (l *Live) member(ref protocol.RoomRef, now time.Time) *protocol.RoomState {
 func (l *Live) expect(rooms []expected, now time.Time) {
 	for _, e := range rooms {
 		r := l.member(protocol.RoomRef{Room: e.room, Name: e.name}, now)
-		if r == nil || r.State != protocol.RoomAbsent || r.Box != "" {
+		if r == nil || r.State != protocol.RoomAbsent {
 			continue
 		}
-		if seen := protocol.At(e.seen); r.LastSeen != seen || r.Name != def(e.name, r.Name) {
-			r.LastSeen, r.Name = seen, def(e.name, r.Name)
+		seen, name := r.LastSeen, r.Name
+		switch {
+		case e.online: // only its page is missing
+			seen = 0
+		case r.Box == "" || seen == 0:
+			seen = protocol.At(e.seen)
+		}
+		if r.Box == "" {
+			name = def(e.name, name)
+		}
+		if r.LastSeen != seen || r.Name != name {
+			r.LastSeen, r.Name = seen, name
 			l.touch()
 		}
 	}
@@ -212,6 +222,7 @@ func (l *Live) expect(rooms []expected, now time.Time) {
 type expected struct {
 	room, name string
 	seen       time.Time
+	online     bool // its box is linked now
 }
 
 // Phase is where the lesson stands.

@@ -112,6 +112,14 @@ func TestBeforeTheLesson(t *testing.T) {
 	if c.Phase() != protocol.Planned || c.tile("north").Word != protocol.WordAbsent || c.tile("north").LastSeen == 0 {
 		t.Errorf("%+v", c.State())
 	}
+	c.expect([]expected{{room: "north", name: "北校", seen: c.now.Add(-2 * time.Hour), online: true}, {room: "south/1"}}, c.now)
+	if c.tile("north").LastSeen != 0 {
+		t.Error("a box that is on is said to be off, for its page has not come yet")
+	}
+	c.expect([]expected{{room: "north", name: "北校", seen: c.now}, {room: "south/1"}}, c.now)
+	if c.tile("north").LastSeen != protocol.At(c.now) {
+		t.Error("a box that has just gone")
+	}
 	c.come("north/3")
 	if r := c.tile("north/3"); c.Phase() != protocol.Waiting || r.State != protocol.RoomHere || len(c.State().Rooms) != 2 || c.State().Rooms[0].Room != "north/3" {
 		t.Errorf("a campus that is named whole keeps its place: %+v", c.State().Rooms)
