@@ -31,7 +31,7 @@
  * @property {boolean} stopped sharing ended, not by this page's button
  * @property {boolean} monitor the whole screen is shared, and nobody said that this is known
  * @property {boolean} shareFailed
- * @property {boolean} slow this school's link carries less than a voice, a board and a small picture need
+ * @property {boolean} slow this school's link carries less than a voice, a board and a small picture need, or every campus hears badly at once
  * @property {boolean} soundBlocked the browser wants a gesture before sound
  * @property {"" | "disk-full" | "disk-failed"} fault why nothing is kept of this lesson although it should be
  * @property {string} failed what the box did not do, as a key; "" for nothing

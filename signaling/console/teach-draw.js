@@ -7,7 +7,7 @@ import { button, refill, write } from "./teach-parts.js";
 import { phoneAt } from "./teach-dialogs.js";
 import { SmallWindow } from "./teach-pip.js";
 import { Board } from "./teach-sharing.js";
-import { teaching, tiles } from "./teach-view.js";
+import { allSuffer, teaching, tiles } from "./teach-view.js";
 import { say } from "./text.js";
 
 /** @typedef {import("./teach-desk.js").Desk} Desk */
@@ -88,7 +88,7 @@ export class Drawing {
 		const chosen = desk.alerts.choose({
 			now, remote: desk.wish.remote, status: client.status, statusSince: client.since + client.offset, lesson: desk.lesson, camera: studio.camera.state, microphone: studio.clean.state,
 			muted: studio.open && studio.muted, speech: studio.speaks(now), silence: !studio.noise, clipped: studio.clips, stopped: studio.board.stopped,
-			monitor: studio.board.monitor, shareFailed: studio.board.failed, slow: studio.slow, soundBlocked: desk.sound.blocked,
+			monitor: studio.board.monitor, shareFailed: studio.board.failed, slow: studio.slow || (desk.lesson !== null && teaching(desk.lesson) && allSuffer(desk.lesson)), soundBlocked: desk.sound.blocked,
 			fault: desk.lesson !== null && teaching(desk.lesson) && broken(desk.lesson, desk.recording) ? (desk.recording?.fault ?? "") : "", failed: now < desk.failed.until ? desk.failed.key : "",
 		});
 		const host = document.querySelector(`#${phase === "in" ? "lesson" : "before"} .message`);

@@ -40,6 +40,12 @@ export function present(l) {
 	return members(l).filter((r) => r.state === "here" || r.state === "ready" || r.state === "live");
 }
 
+/** Whether every campus hears badly at once: then it is not their links, but the one of the school that teaches. @param {Lesson} l */
+export function allSuffer(l) {
+	const heard = present(l).filter((r) => r.word !== "unknown");
+	return !l.stale && heard.length >= 2 && heard.every((r) => r.word === "choppy" || r.word === "hard");
+}
+
 /** Whether lessons are spoken in: somebody can be called on. @param {Lesson | null} l */
 export function teaching(l) {
 	return l?.state === "live" || l?.state === "over";

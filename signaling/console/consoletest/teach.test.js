@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Alerts } from "../teach-alerts.js";
-import { counted, firstHand, lasting, news, nextLayout, tap, tiles, turnMark } from "../teach-view.js";
+import { allSuffer, counted, firstHand, lasting, news, nextLayout, tap, tiles, turnMark } from "../teach-view.js";
 
 const now = 1_000_000_000;
 const room = (name, more) => ({
@@ -55,6 +55,17 @@ test("the first hand is of a room that can be heard", () => {
 	assert.equal(firstHand(lesson([room("a", { hand: 2, handOrder: 2 }), room("b", { hand: 1, handOrder: 1, state: "lost" })]))?.room, "a");
 	assert.equal(firstHand(lesson([room("a")])), undefined);
 	assert.equal(firstHand(null), undefined);
+});
+
+test("what every campus suffers from is this school's link", () => {
+	const suffers = (...list) => allSuffer(lesson(list.map((word, i) => room(`r${i}`, word === "lost" ? { state: "lost", word: "offline" } : { word }))));
+	assert.equal(suffers("choppy", "hard"), true);
+	assert.equal(suffers("choppy", "hard", "lost", "unknown"), true);
+	assert.equal(suffers("choppy", "hears"), false);
+	assert.equal(suffers("choppy", "smaller"), false);
+	assert.equal(suffers("hard"), false, "of one nobody knows whose link it is");
+	assert.equal(suffers("hard", "unknown"), false);
+	assert.equal(allSuffer(lesson([room("a", { word: "hard" }), room("b", { word: "hard" })], { stale: true })), false);
 });
 
 test("times and turns", () => {
