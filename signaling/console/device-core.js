@@ -1,74 +1,63 @@
 // At the core: rooms and their boxes, invitations, boxes that want to be compared, and codes for technicians.
 
+import { calls, list, roomOf } from "./device-boxes.js";
 import { change, fault, field, open, shut } from "./device-desk.js";
 import { by, complain, el, input, moment, now, sure, tell } from "./home-dom.js";
 import { draw } from "./qr.js";
 
 /** @typedef {import("./device-desk.js").Desk} Desk */
+/** @typedef {import("./device-boxes.js").Box} Box */
 /** @typedef {{id: string, name: string, address: string, digits: string, since: string}} Pairing */
-/** @typedef {{classroom?: string, box: string, boxId: string, online?: boolean, lastSeen?: string, verdict?: string, findings?: number}} Room */
-/** @typedef {{id: string, name: string, own?: boolean, rooms: Room[]}} Campus */
 /** @typedef {{id: string, code?: string, campus: string, classroom?: string, expires: string, urls?: string[]}} Invitation */
 
 /** What the place shows, and from when. */
-const known = { campuses: /** @type {Campus[]} */ ([]), pairings: /** @type {Pairing[]} */ ([]), invitations: /** @type {Invitation[]} */ ([]), fault: "" };
+const known = { boxes: /** @type {Box[]} */ ([]), at: -Infinity, pairings: /** @type {Pairing[]} */ ([]), invitations: /** @type {Invitation[]} */ ([]), fault: "" };
+const glanceEvery = 15000; // ms between two looks at the boxes from elsewhere
 
 /** Asks for what is under way; every few seconds while the place is shown. @param {Desk} desk */
 export async function core(desk) {
-	const [pairings, campuses, invitations] = await Promise.all([desk.ask("GET", "/pairings"), rooms(desk), desk.admin ? desk.ask("GET", "/invitations") : null]);
+	const [pairings, invitations] = await Promise.all([desk.ask("GET", "/pairings"), desk.admin ? desk.ask("GET", "/invitations") : null, boxes(desk)]);
 	known.pairings = pairings.ok ? pairings.data ?? [] : [];
-	known.campuses = campuses ?? known.campuses;
-	known.fault = campuses === null ? desk.say("core.unknown") : "";
 	known.invitations = invitations?.ok ? invitations.data : [];
 	paint(desk);
 }
 
-/** How many boxes wait to be compared; for the mark beside the place's name. */
-export const waiting = () => known.pairings.length;
+/** Asks how the boxes are; what was known before stays, and it is said that nothing newer is. @param {Desk} desk */
+async function boxes(desk) {
+	const a = await desk.ask("GET", "/boxes");
+	known.boxes = a.ok ? a.data : known.boxes;
+	known.fault = a.ok ? "" : desk.say("core.unknown");
+	known.at = performance.now();
+}
 
-/** Asks only whether a box waits to be compared. @param {Desk} desk */
+/** The place's name, with a mark while a room wants somebody to look or a box waits to be compared. @param {Desk} desk */
+export function nameOf(desk) {
+	const called = known.boxes.filter((b) => b.call?.state === "open").length;
+	const n = known.pairings.length;
+	return called > 0 ? desk.say("place.core.called", { n: called }) : n > 0 ? desk.say("place.core.waiting", { n }) : desk.say("place.core");
+}
+
+/** Asks only whether somebody waits. @param {Desk} desk */
 export async function glance(desk) {
 	const a = await desk.ask("GET", "/pairings");
 	known.pairings = a.ok ? a.data ?? [] : [];
-}
-
-/** The campuses with their boxes; a technician is told of the boxes below only. @param {Desk} desk @returns {Promise<Campus[] | null>} */
-async function rooms(desk) {
-	if (desk.admin) {
-		const a = await desk.ask("GET", "/campuses");
-		return a.ok ? a.data : null;
+	if (performance.now() - known.at > glanceEvery) {
+		await boxes(desk);
 	}
-	const a = await desk.ask("GET", "/status");
-	if (!a.ok) {
-		return null;
-	}
-	/** @type {Map<string, Campus>} */
-	const all = new Map();
-	for (const c of a.data.children) {
-		/** @type {Campus} */
-		const campus = all.get(c.campus) ?? { id: c.campus, name: c.campus, rooms: [] };
-		campus.rooms.push({ classroom: c.classroom, box: c.name, boxId: c.id, lastSeen: c.lastSeen });
-		all.set(c.campus, campus);
-	}
-	return [...all.values()];
 }
 
 /** @param {Desk} desk */
 function paint(desk) {
 	const place = by("core");
 	if (place.childElementCount === 0) {
-		place.append(el("h2", { id: "core-head", tabindex: "-1", text: desk.say("core") }), el("div", { id: "pairings" }), el("p", { class: "keys", id: "core-keys" }), el("div", { id: "boxes" }), el("div", { id: "invitations" }));
+		place.append(el("h2", { id: "core-head", tabindex: "-1", text: desk.say("core") }), el("div", { id: "calls", role: "status" }), el("div", { id: "pairings" }), el("p", { class: "keys", id: "core-keys" }), el("div", { id: "boxes" }), el("div", { id: "invitations" }));
 	}
+	calls(desk, by("calls"), known.boxes, () => core(desk));
 	change(by("pairings"), known.pairings, () => known.pairings.map((p) => pairing(desk, p)));
 	change(by("core-keys"), desk.admin, () => (desk.admin ? [
 		el("button", { class: "primary tall", text: desk.say("core.invite"), "data-key": "invite", click: () => invite(desk) }),
 		el("button", { class: "plain tall", text: desk.say("core.code"), "data-key": "tech", click: () => code(desk) })] : []));
-	change(by("boxes"), [known.campuses, known.fault], () => [
-		...(known.fault ? [el("p", { class: "error", text: known.fault })] : []),
-		...(known.campuses.every((c) => c.rooms.length === 0) && !known.fault ? [el("p", { class: "second", text: desk.say("core.none") })] : []),
-		...known.campuses.filter((c) => c.rooms.length > 0).flatMap((c) => [el("h3", { text: c.name === "core" ? desk.say("core.own") : c.name }), el("ul", { class: "rows" }, ...c.rooms.map((r) => el("li", {},
-			el("p", { class: "what" }, el("span", { class: "title", text: r.classroom || desk.say("core.room.only") }), el("span", { class: "second", text: r.box })), state(desk, r),
-			...(desk.admin && r.online !== true && r.boxId !== desk.device?.box ? [el("button", { class: "plain", text: desk.say("core.remove"), "data-key": `remove-${r.boxId}`, "aria-label": desk.say("core.remove.of", { name: r.box }), click: () => void remove(desk, c, r) })] : []))))])]);
+	list(desk, by("boxes"), known.boxes, known.fault, (b) => void remove(desk, b));
 	change(by("invitations"), known.invitations.map((i) => [i.id, left(i)]), () => (known.invitations.length === 0 ? [] : [
 		el("h3", { text: desk.say("core.open") }), el("ul", { class: "rows" }, ...known.invitations.map((i) => el("li", {},
 			el("p", { class: "what" }, el("span", { class: "title", text: placeOf(i) }), el("span", { class: "second", text: desk.say("core.left", { minutes: left(i) }) })),
@@ -79,19 +68,6 @@ function paint(desk) {
 const left = (i) => Math.max(1, Math.ceil((Date.parse(i.expires) - now()) / 60000));
 /** @param {{campus?: string, classroom?: string}} i */
 const placeOf = (i) => [i.campus, i.classroom].filter(Boolean).join(" ");
-
-/** Whether a box is there and well, or when it was last. @param {Desk} desk @param {Room} r */
-function state(desk, r) {
-	if (r.online === true) {
-		const word = r.verdict === "down" ? "down" : r.verdict === "works" ? "works" : "good";
-		const mark = { good: "✓", works: "▲", down: "✕" }[word];
-		const text = r.verdict === undefined ? desk.say("core.online") : desk.say(`core.${word}`, { n: r.findings ?? 0 });
-		return el("span", { class: { good: "good", works: "warn", down: "bad" }[word], text: `${mark} ${text}` });
-	}
-	const at = Date.parse(r.lastSeen ?? "");
-	const never = Number.isNaN(at) || at <= 0;
-	return el("span", { class: "second", text: `– ${never ? desk.say("core.never") : desk.say("core.seen", { time: moment(at) })}` });
-}
 
 /** @param {Desk} desk @param {Pairing} p */
 function pairing(desk, p) {
@@ -134,7 +110,7 @@ function accept(desk, p) {
 }
 
 /** The names of the schools that are known. */
-const schools = () => el("datalist", { id: "pair-known" }, ...known.campuses.map((c) => el("option", { value: c.id })));
+const schools = () => el("datalist", { id: "pair-known" }, ...[...new Set(known.boxes.filter((b) => !b.via).map((b) => b.campus))].map((c) => el("option", { value: c })));
 
 /** @param {Desk} desk */
 function invite(desk) {
@@ -161,12 +137,11 @@ function invite(desk) {
 
 /** Asks for which box a technician gets a code. @param {Desk} desk */
 function code(desk) {
-	const boxes = known.campuses.flatMap((c) => c.rooms.filter(() => !c.own || c.rooms.length > 1).map((r) => ({ id: r.boxId, name: [c.name, r.classroom].filter(Boolean).join(" "), box: r.box })))
-		.filter((b) => b.id !== desk.device?.box);
+	const below = known.boxes.filter((b) => !b.own && !b.via).map((b) => ({ id: b.box, name: roomOf(desk, b), box: b.name }));
 	const choice = (/** @type {string} */ box, /** @type {string} */ name, /** @type {string} */ more) => el("li", {}, el("button", { class: "plain choice", click: () => void made(desk, box) },
 		el("span", { class: "title", text: name }), el("span", { class: "second", text: more })));
 	open(desk.say("core.code"), el("p", { text: desk.say("core.code.which") }), el("ul", { class: "choices" },
-		...boxes.map((b) => choice(b.id, b.name, b.box)), choice("", desk.say("core.code.here"), desk.device?.boxName ?? ""), ...(boxes.length > 0 ? [choice("all", desk.say("core.code.all"), desk.say("core.code.each"))] : [])),
+		...below.map((b) => choice(b.id, b.name, b.box)), choice("", desk.say("core.code.here"), desk.device?.boxName ?? ""), ...(below.length > 0 ? [choice("all", desk.say("core.code.all"), desk.say("core.code.each"))] : [])),
 	el("p", { class: "keys" }, el("button", { class: "plain", text: desk.say("cancel"), click: shut })));
 }
 
@@ -198,11 +173,11 @@ function show(desk, head, code, url, once, more) {
 	ok.focus({ preventScroll: true });
 }
 
-/** Takes a box that is gone for good out of the alliance. @param {Desk} desk @param {Campus} c @param {Room} r */
-async function remove(desk, c, r) {
-	if (await sure(desk.say("core.remove.sure", { name: [c.name, r.classroom].filter(Boolean).join(" "), box: r.box }), desk.say("core.remove"))) {
-		const a = await desk.ask("DELETE", `/boxes/${encodeURIComponent(r.boxId)}`);
-		tell(a.ok ? desk.say("core.remove.done", { box: r.box }) : desk.why(a));
+/** Takes a box that is gone for good out of the alliance. @param {Desk} desk @param {Box} b */
+async function remove(desk, b) {
+	if (await sure(desk.say("core.remove.sure", { name: roomOf(desk, b), box: b.name }), desk.say("core.remove"))) {
+		const a = await desk.ask("DELETE", `/boxes/${encodeURIComponent(b.box)}`);
+		tell(a.ok ? desk.say("core.remove.done", { box: b.name }) : desk.why(a));
 		await core(desk);
 	}
 }

@@ -113,6 +113,12 @@ const states = {
 		dispatchEvent(new Event("hashchange"));
 	} }),
 	screen: () => ({ role: "classroom" }),
+	"call.waiting": () => ({ answers: called("waiting"), device: { uplink: { up: false, rung: "", kbps: 0, lossPercent: 0, rttMs: 0 }, report: report("works", finding("camera-unplugged", "camera", "warning", 45)) } }),
+	"call.told": () => ({ answers: called("told") }),
+	"call.seen": () => ({ answers: called("seen"), role: "classroom" }),
+	"call.done": () => ({ answers: called("done") }),
+	"call.back": () => ({ answers: called("taking-back") }),
+	"call.often": () => ({ answers: { "POST /device/call": refused(429, { code: "too-many-calls", text: word("demo.often") }) }, page: later(() => press('[data-key="call"]')) }),
 	signin: () => ({ role: "" }),
 	"signin.wrong": () => ({ role: "", answers: { "POST /session": refused(401, { code: "password-wrong", left: 4 }) }, page: () => typed({ "tech-code": "AAAA-BBBB-CCCC" }, "#signin .primary") }),
 	"signin.name": () => ({ role: "", page: () => press("#by-name") }),
@@ -162,8 +168,9 @@ const states = {
 	}) }),
 	"reset.lesson": () => ({ hash: "#settings", device: { inLesson: true }, page: later(() => press('[data-key="reset"]')) }),
 	core: () => ({ hash: "#core", device: atCore }),
+	"core.called": () => ({ hash: "#core", device: atCore, answers: { "GET /boxes": [200, boxes({ call: { id: "c", since: ago(8), from: "page", code: "camera-unplugged", text: word("demo.camera-unplugged"), state: "open", at: ago(8) } }, { call: { id: "d", since: ago(40), from: "phone", code: "mic-missing", state: "seen", at: ago(12), by: "admin" } })] } }),
 	"core.technician": () => ({ hash: "#core", role: "technician", device: atCore }),
-	"core.none": () => ({ hash: "#core", device: atCore, answers: { "GET /campuses": [200, []], "GET /invitations": [200, []], "GET /pairings": [200, []] } }),
+	"core.none": () => ({ hash: "#core", device: atCore, answers: { "GET /boxes": [200, boxes().filter((b) => b.own)], "GET /invitations": [200, []], "GET /pairings": [200, []] } }),
 	pairing: () => ({ hash: "#core", device: atCore, answers: { "GET /pairings": [200, [{ id: "p", name: "tk-3f2a", address: "192.168.1.20", digits: "482 913", since: new Date().toISOString() }]] } }),
 	"pairing.room": () => ({ hash: "#core", device: atCore, answers: { "GET /pairings": [200, [{ id: "p", name: "tk-3f2a", address: "192.168.1.20", digits: "482 913", since: new Date().toISOString() }]] }, page: later(() => press('[data-key="same-p"]')) }),
 	invite: () => ({ hash: "#core", device: atCore, page: later(() => press('[data-key="invite"]')) }),
@@ -184,11 +191,32 @@ const tools = { word, press, typed, later, refused };
 Object.assign(states, cameraStates(tools));
 
 const schools = () => say(desk.words, "class.demo.schools").split("|");
+/** @param {number} minutes */
+const ago = (minutes) => new Date(Date.now() - minutes * minute).toISOString();
+
+/** Boxes of every kind, the worst first; more is of the first two. @param {object[]} more */
+function boxes(...more) {
+	const told = (/** @type {string} */ code, /** @type {number} */ since, /** @type {object} */ text) => ({ code, severity: code === "screen-elsewhere" ? "error" : "warning", since: ago(since), ...text });
+	const known = (/** @type {string} */ code) => ({ text: word(`demo.${code}`), hint: word(`demo.${code}.cure`) });
+	const n = schools();
+	const all = [
+		{ campus: n[0], classroom: desk.say("demo.rooms").split("|")[0], online: true, verdict: "works", findings: [told("camera-unplugged", 45, known("camera-unplugged"))] },
+		{ campus: n[1], online: true, verdict: "down", findings: [told("screen-elsewhere", 12, known("screen-elsewhere")), told("link-slow", 3000, known("link-slow")), told("fan-stopped", 5, {})] },
+		{ campus: n[2], online: false, lastSeen: ago(3 * 1440), verdict: "good", findings: [], told: ago(3 * 1440) },
+		{ campus: n[3], online: true, verdict: "works", findings: [told("link-slow", 90, known("link-slow"))], via: "3f20" },
+		{ campus: n[4], online: false, lastSeen: ago(150), findings: [] },
+		{ campus: n[5], online: false, findings: [] },
+		{ campus: "core", own: true, online: true, verdict: "good", findings: [] },
+	];
+	return all.map((b, i) => ({ box: b.own ? "b" : `3f2${i}`, name: b.own ? "tk-core" : `tk-3f2${i}`, version: "1.0", ...b, ...more[i] }));
+}
+
+/** @param {string} state @returns {Record<string, [number, unknown]>} */
+const called = (state) => ({ "GET /device/call": [200, { state, since: ago(20), at: ago(3) }] });
 
 /** @param {State} s @returns {Record<string, unknown>} what the box answers to each request */
 function answers(s) {
 	const at = (/** @type {number} */ minutes) => new Date(Date.now() + minutes * minute).toISOString();
-	const room = (/** @type {string} */ box, /** @type {object} */ more) => ({ box: `tk-${box}`, boxId: box, ...more });
 	return {
 		"GET /box": { campus: "s", parent: "p", school: schools()[0] },
 		"GET /session": s.role === "" ? { role: "" } : { role: s.role ?? "administrator", user: s.role === "classroom" ? "" : "admin" },
@@ -201,7 +229,7 @@ function answers(s) {
 		"POST /device/check": {}, "POST /device/look": null, "POST /device/installed": null, "POST /device/volume": { what: "speaker", percent: 70, set: ["HDA: Master"] }, "POST /device/check/answer": null, "POST /device/pairing": { id: "p" }, "POST /device/pairing/p": null, "DELETE /device/pairing": null,
 		"GET /device/network": net()[1], "PUT /device/network": { pendingSeconds: 60, token: "t" },
 		"GET /device/rooms": rooms(),
-		"GET /campuses": schools().slice(0, 4).map((n, i) => ({ id: n, name: n, rooms: [room(`3f2${i}`, i === 0 ? { online: true } : i === 1 ? { online: false, lastSeen: at(-150) } : i === 2 ? { online: true, verdict: "works", findings: 2 } : {})] })),
+		"GET /boxes": boxes(), "GET /device/call": { state: "none" }, "POST /device/call": { state: "waiting", since: at(0) }, "DELETE /device/call": null,
 		"GET /status": { children: /** @type {{role?: string}} */ (s.device ?? {}).role !== "core" ? [] : schools().slice(0, 3).map((n, i) => ({ id: String(i), name: `tk-3f2${i}`, campus: n, classroom: "", lastSeen: at(-100 * i) })) },
 		...cameraAnswers(tools),
 		"GET /invitations": [{ id: "i", campus: schools()[4], expires: at(11) }],

@@ -2,7 +2,8 @@
 
 import { Cameras } from "./device-cameras.js";
 import { FullCheck, drawCheck } from "./device-check.js";
-import { core, glance, waiting } from "./device-core.js";
+import { RoomCall } from "./device-call.js";
+import { core, glance, nameOf } from "./device-core.js";
 import { Desk, change } from "./device-desk.js";
 import { figures, past } from "./device-figures.js";
 import { Install } from "./device-install.js";
@@ -27,6 +28,7 @@ class Page {
 		this.install = new Install(desk, this.check, () => this.go(""), () => this.door());
 		this.pending = new Pending(desk, () => void this.look());
 		this.cameras = new Cameras(desk);
+		this.call = new RoomCall(desk, () => this.draw());
 		this.pastAt = -Infinity;
 		/** Whether there are boxes below this one. */
 		this.below = false;
@@ -87,6 +89,9 @@ class Page {
 		if (this.install.on) {
 			await this.install.look();
 		}
+		if (a.ok && this.place() === "now") {
+			await this.call.look();
+		}
 		if (this.check.busy || this.check.now === null) {
 			await this.check.look();
 		}
@@ -145,6 +150,7 @@ class Page {
 		}
 		this.links(place);
 		if (place === "now") {
+			this.call.draw();
 			findings(d, () => void this.again(), () => void this.look());
 			figures(d);
 			this.acts();
@@ -165,10 +171,10 @@ class Page {
 	/** @param {string} place */
 	links(place) {
 		const d = this.desk;
-		const n = waiting();
+		const n = nameOf(d);
 		const all = ["", ...(this.hosts ? ["core"] : []), ...(this.cameras.may ? ["cameras"] : []), "settings"];
 		change(by("places"), [all, place, n], () => all.map((p) => el("a", {
-			href: `#${p}`, "data-key": `place-${p}`, text: p === "core" && n > 0 ? d.say("place.core.waiting", { n }) : d.say(`place.${p || "now"}`),
+			href: `#${p}`, "data-key": `place-${p}`, text: p === "core" ? n : d.say(`place.${p || "now"}`),
 			...((p || "now") === place ? { "aria-current": "page" } : {}),
 		})));
 	}
@@ -178,13 +184,15 @@ class Page {
 		const d = this.desk;
 		const member = d.device?.role === "member";
 		const may = !d.screen || d.device?.installing === true;
-		change(by("acts"), [member, may], () => (may ? [
+		const calls = this.call.may ? [this.call.key()] : [];
+		change(by("acts"), [member, may, this.call.may], () => (may ? [
 			el("button", { class: "primary tall", text: d.say("check"), "data-key": "check", click: () => {
 				this.go("check");
 				void this.check.start();
 			} }),
 			...(member ? [el("button", { class: "plain tall", text: d.say("replace"), "data-key": "replace", click: () => void replace(d, () => void this.look()) })] : []),
-		] : [el("p", { class: "second", text: d.say("signed.more") }), el("button", { class: "plain tall", text: d.say("signin"), "data-key": "signin", click: () => this.door() })]));
+			...calls,
+		] : [el("p", { class: "second", text: d.say("signed.more") }), el("button", { class: "plain tall", text: d.say("signin"), "data-key": "signin", click: () => this.door() }), ...calls]));
 	}
 
 	/** At the wall screen somebody signs in. */

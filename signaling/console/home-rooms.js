@@ -82,7 +82,10 @@ async function refresh(words) {
  */
 function seen(words, r) {
 	if (r.online) {
-		return el("span", { class: "good", text: `✓ ${say(words, "home.rooms.online")}` });
+		const n = r.findings ?? 0;
+		return r.verdict === "down" ? el("span", { class: "bad", text: `✕ ${say(words, "device.core.down")}` })
+			: r.verdict === "works" ? el("span", { class: "warn", text: `▲ ${say(words, n === 1 ? "device.core.works.one" : "device.core.works", { n })}` })
+				: el("span", { class: "good", text: `✓ ${say(words, r.verdict === "good" ? "device.core.good" : "home.rooms.online")}` });
 	}
 	const at = Date.parse(r.lastSeen ?? "");
 	return el("span", { class: "second", text: Number.isNaN(at) ? say(words, "home.rooms.never") : say(words, "home.rooms.seen", { time: moment(at) }) });

@@ -7,7 +7,7 @@ import { rooms } from "./home-rooms.js";
 import { language, load, say } from "./text.js";
 
 /** @typedef {import("./text.js").Words} Words */
-/** @typedef {{id: string, name: string, own?: boolean, rooms: {classroom?: string, box: string, boxId: string, online?: boolean, lastSeen?: string}[]}} Campus */
+/** @typedef {{id: string, name: string, own?: boolean, rooms: {classroom?: string, box: string, boxId: string, online?: boolean, lastSeen?: string, verdict?: "good" | "works" | "down", findings?: number}[]}} Campus */
 /** @typedef {{id: string, title: string, subject?: string, teacher?: string, campuses: "all" | string[], state: string, start?: string, end?: string, created: string, stale?: boolean}} Lesson */
 /** @typedef {{role: string, user?: string, oneTime?: boolean, byCode?: boolean}} Session */
 
@@ -93,6 +93,7 @@ async function enter() {
 	by("box").hidden = me?.role !== "technician" && me?.role !== "administrator";
 	by("box").setAttribute("href", link("/device"));
 	by("who").hidden = me === null;
+	by("called").hidden = true;
 	by("person").textContent = me === null ? "" : `${me.user} · ${say(words, `home.role.${me.role}`)}`;
 	if (me === null) {
 		for (const id of ["choose", "today", "rooms", "people", "plan", "places"]) {
@@ -206,6 +207,7 @@ async function lessons() {
 	if (me === null || me.byCode) {
 		return;
 	}
+	void called();
 	const list = await ask("GET", "/lessons");
 	if (!list.ok) {
 		tell(why(words, list));
@@ -229,6 +231,15 @@ async function lessons() {
 		}
 	}
 	by("none").hidden = rows.length > 0;
+}
+
+/** Whether rooms wait for somebody to look, for those who look after boxes. */
+async function called() {
+	const box = me?.role === "administrator" || me?.role === "technician" ? await ask("GET", "/boxes") : null;
+	const n = box?.ok ? box.data.filter((/** @type {{call?: {state: string}}} */ b) => b.call?.state === "open").length : 0;
+	by("called").hidden = n === 0 || me === null;
+	by("called-to").textContent = n === 0 ? "" : say(words, n === 1 ? "home.called.one" : "home.called", { n });
+	by("called-to").setAttribute("href", link("/device") + "#core");
 }
 
 /**
