@@ -7,6 +7,9 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
 )
 
+// g711 is the name of the sound that can be passed through.
+const g711 = "G.711"
+
 // choose finds the H264 stream in what the camera describes, and notes what else there is.
 func (s *stream) choose(session *description.Session) (*description.Media, *format.H264, error) {
 	var found *description.Media
@@ -30,6 +33,11 @@ func (s *stream) choose(session *description.Session) (*description.Media, *form
 				}
 			}
 		}
+	}
+	if m, _ := chooseSound(session); m != nil {
+		sound = g711
+	} else if sound == g711 {
+		sound = "other G.711" // in stereo, or at another rate
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +67,7 @@ func codecName(f format.Format, name string) string {
 	case *format.MJPEG:
 		return "MJPEG"
 	case *format.G711:
-		return "G.711"
+		return g711
 	case *format.MPEG4Audio, *format.MPEG4AudioLATM:
 		return "AAC"
 	case *format.Generic:

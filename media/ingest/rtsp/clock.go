@@ -51,6 +51,7 @@ func (c *deviceClock) offset() (time.Duration, bool) {
 
 // captureClock maps the RTP timestamps of one stream to the camera's wall clock, by its last sender report (RFC 3550 §6.4.1).
 type captureClock struct {
+	rate      uint32 // Hz
 	known     bool
 	timestamp uint32
 	at        packet.Time
@@ -71,12 +72,14 @@ func (c *captureClock) capture(timestamp uint32, device *deviceClock, arrival pa
 	if !c.known || !ok {
 		return 0
 	}
-	at := c.at.Add(offset + ticks(int32(timestamp-c.timestamp)))
+	at := c.at.Add(offset + ticks(int32(timestamp-c.timestamp), c.rate))
 	if arrival.Sub(at) > tooOld || at.Sub(arrival) > tooOld {
 		return 0
 	}
 	return min(at, arrival)
 }
 
-// ticks is how long n ticks of a picture's clock are.
-func ticks(n int32) time.Duration { return time.Duration(n) * time.Second / 90000 }
+// ticks is how long n ticks of a clock of so many Hz are.
+func ticks(n int32, rate uint32) time.Duration {
+	return time.Duration(n) * time.Second / time.Duration(rate)
+}

@@ -80,7 +80,10 @@ var (
 	noteRare  = Words{"关键帧太少，I 帧间隔改成 2 秒", "Keyframes are rare: set its I-frame interval to 2 seconds"}
 	noteLarge = Words{"画面太大，主码流改成 1080P", "Large pictures: set the main stream to 1080p"}
 	noteBasic = Words{"密码没有加密，改成 digest 认证", "The password goes over the net readable: set it to digest"}
-	noteSound = Words{"摄像头的声音不用，请接话筒", "Its sound is not used: connect a microphone"}
+	noteSound = Words{"摄像头的声音没有用，请接话筒", "Its sound is not used: connect a microphone"}
+
+	noteNoSound    = Words{"摄像头没有给声音，打开它的音频", "It gives no sound: turn audio on at the camera"}
+	noteOtherSound = Words{"声音用不了，音频编码改成 G.711", "Its sound cannot be used: set its audio to G.711"}
 )
 
 func fault(code, format string, args ...any) *Fault {

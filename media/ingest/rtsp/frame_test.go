@@ -206,7 +206,7 @@ func TestWords(t *testing.T) {
 func TestClock(t *testing.T) {
 	const second = packet.Time(1e9)
 	var d deviceClock
-	var c captureClock
+	c := captureClock{rate: 90000}
 	if got := c.capture(1, &d, 100*second); got != 0 {
 		t.Errorf("known before anything came: %v", got)
 	}

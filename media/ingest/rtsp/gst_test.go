@@ -49,13 +49,16 @@ func TestGstreamer(t *testing.T) {
 		{"B-frames", Config{Main: open + "bframes"}, BFrames},
 		{"MJPEG", Config{Main: open + "mjpeg"}, MJPEG},
 		{"no such stream", Config{Main: open + "other"}, NoPath},
-		{"sound", Config{Main: open + "sound"}, ""},
+		{"sound", Config{Main: open + "sound", Transport: TCP, Sound: true}, ""},
+		{"sound by udp", Config{Main: open + "ulaw", Transport: UDP, Sound: true}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.cfg.Name = c.name
 			r := newRoom(t)
 			cam := New(c.cfg, r.logger())
+			cam.Voice(voiceKey, true)
+			ear := r.listens()
 			stop := r.publish(cam)
 			if c.want != "" {
 				until(t, c.want, func() bool { f := cam.Status().Fault; return f != nil && f.Code == c.want })
@@ -71,13 +74,19 @@ func TestGstreamer(t *testing.T) {
 				if !st.Live || st.Width == 0 || st.Lost != 0 || st.Fault != nil {
 					t.Errorf("%+v", st)
 				}
-				if (st.Sound == "G.711") != (c.name == "sound") {
+				if (st.Sound == g711) != c.cfg.Sound {
 					t.Errorf("sound %q", st.Sound)
 				}
 			}
 			for _, p := range r.packets() {
 				if len(p.payload) > maxPayload {
 					t.Fatalf("payload of %d bytes", len(p.payload))
+				}
+			}
+			if c.cfg.Sound {
+				until(t, "sound", func() bool { return ear.count() > 25 })
+				if l := cam.Loudness(); l < 60 { // a tone at 0.8 of full scale
+					t.Errorf("loudness %d", l)
 				}
 			}
 			stop()

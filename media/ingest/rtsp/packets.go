@@ -86,9 +86,9 @@ func fragments(unit, scratch []byte, push func(p []byte, end bool)) {
 }
 
 // fill makes a buffer of one payload.
-func fill(p []byte, flags packet.Flags, seq uint64, timestamp uint32, arrival, capture packet.Time) *packet.Buffer {
+func fill(p []byte, c codec.Codec, flags packet.Flags, seq uint64, timestamp uint32, arrival, capture packet.Time) *packet.Buffer {
 	b := packet.Get()
 	b.SetPayload(p) // at most maxPayload
-	b.Seq, b.Timestamp, b.Codec, b.Flags, b.Arrival, b.Capture = seq, timestamp, codec.H264, flags, arrival, capture
+	b.Seq, b.Timestamp, b.Codec, b.Flags, b.Arrival, b.Capture = seq, timestamp, c, flags, arrival, capture
 	return b
 }

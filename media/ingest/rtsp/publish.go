@@ -27,12 +27,14 @@ func (c *Camera) Publish(ctx context.Context, r *relay.Relay, key track.Key) {
 	for _, s := range c.streams {
 		p.layers[s.layer] = &outlet{layer: s.layer}
 	}
+	c.note(func() { c.published = p })
 	var wg sync.WaitGroup
 	for _, s := range c.streams {
 		wg.Go(func() { c.keep(ctx, s, p) }) // ends with ctx
 	}
 	wg.Wait()
 	p.close()
+	c.note(func() { c.published = nil })
 	c.note(func() { c.wanted, c.live, c.looked = false, false, time.Now().UTC() })
 }
 
@@ -43,7 +45,7 @@ func (c *Camera) keep(ctx context.Context, s *stream, p *publication) {
 		began := time.Now()
 		err := s.connect(ctx, func(one *frame, sps []byte, pps [][]byte, arrival, capture packet.Time) {
 			p.frame(p.layers[s.layer], one, sps, pps, arrival, capture)
-		})
+		}, p.sound)
 		was := p.silence(p.layers[s.layer])
 		if ctx.Err() != nil {
 			return
@@ -92,6 +94,7 @@ type publication struct {
 	mu     sync.Mutex // one change or frame at a time; never held by calls from the relay
 	source *relay.Source
 	layers map[track.Layer]*outlet
+	voice  voice
 	closed bool
 }
 
@@ -126,7 +129,7 @@ func (p *publication) frame(o *outlet, one *frame, sps []byte, pps [][]byte, arr
 	timestamp := one.timestamp + o.offset
 	o.last, o.lastAt, o.used = timestamp, arrival, true
 	packets(sps, pps, one, o.scratch[:], func(b []byte, flags packet.Flags) {
-		o.up.Push(fill(b, flags, o.seq, timestamp, arrival, capture))
+		o.up.Push(fill(b, codec.H264, flags, o.seq, timestamp, arrival, capture))
 		o.seq++
 	})
 }
@@ -198,6 +201,9 @@ func (p *publication) silence(o *outlet) bool {
 	defer p.mu.Unlock()
 	was := o.live
 	o.live, o.began = false, false
+	if o.layer != LayerSub {
+		p.hush() // the sound is the main stream's
+	}
 	if !was || p.source == nil {
 		return was
 	}
@@ -215,6 +221,7 @@ func (p *publication) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
+	p.hush()
 	if p.source != nil {
 		p.source.Close()
 		p.source = nil
@@ -261,7 +268,7 @@ func (c *Camera) Probe(ctx context.Context) Found {
 				if s.figures.keys > 0 && s.figures.fps > 0 { // mu is held
 					enough()
 				}
-			})
+			}, nil)
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			switch {

@@ -13,6 +13,9 @@
 // While no stream is live the source is gone at the relay, and who was bound to it waits. What a camera does that browsers cannot show
 // (H.265, MJPEG, B-frames) is refused in words that the person on the ladder understands: a *Fault names the thing and the cure.
 //
+// A camera's sound is passed on where the configuration says so: G.711 from the main stream, as it comes, published as the source that Voice names
+// and only while nobody else publishes that. A camera has no echo cancellation, so it gives way to any microphone of a page.
+//
 // RTSP has no way to ask for a keyframe, so who joins waits for the camera's next one. A frame of which a packet is missing is dropped
 // whole and leaves a gap in the numbers, so that no decoder takes the rest for a picture.
 package rtsp
@@ -52,6 +55,7 @@ type Config struct {
 	Main, Sub      string // addresses without user and password: rtsp://192.0.2.64/stream1
 	User, Password string
 	Transport      string // Auto, TCP, UDP; "" is Auto
+	Sound          bool   // its G.711 is taken too, and published where Voice says
 	Fingerprint    string // SHA-256 of an rtsps camera's certificate, in hex; "" has the certificate checked like a web site's
 }
 
@@ -121,7 +125,8 @@ type Stream struct {
 	Lost            uint64      `json:"lost"`    // packets
 	Dropped         uint64      `json:"dropped"` // frames, because something of them was missing
 	Transport       string      `json:"transport,omitempty"`
-	Sound           string      `json:"sound,omitempty"` // what the camera offers; it is not taken
+	Sound           string      `json:"sound,omitempty"` // what the camera offers
+	Hears           bool        `json:"hears,omitempty"` // and that it comes
 	Fault           *Fault      `json:"fault,omitempty"`
 	Notes           []Words     `json:"notes,omitempty"` // what works and could be better
 }
@@ -145,7 +150,11 @@ type Camera struct {
 	clock   deviceClock
 	secret  *password
 
-	mu       sync.Mutex
+	mu        sync.Mutex
+	voice     wish
+	speaking  track.Key    // as what its sound is at the relay
+	published *publication // while Publish runs
+
 	wanted   bool
 	live     bool
 	since    time.Time

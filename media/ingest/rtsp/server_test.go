@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/hex"
 	"math/rand/v2"
@@ -54,15 +55,16 @@ func slice(kind byte, n int) []byte {
 
 // film is what a stream of the camera shows.
 type film struct {
-	sps      []byte // in band before each keyframe; nil: only in the description
-	size     int    // bytes of a keyframe
-	gop      int    // frames between keyframes
-	pattern  string // of the frames between, as "P" or "PBB"; "" is P
-	codec    string // "" H264
-	sound    format.Format
-	noMarker bool
-	lose     int // every n-th packet does not come; 0: all come
-	ntpAhead time.Duration
+	sps       []byte // in band before each keyframe; nil: only in the description
+	size      int    // bytes of a keyframe
+	gop       int    // frames between keyframes
+	pattern   string // of the frames between, as "P" or "PBB"; "" is P
+	codec     string // "" H264
+	sound     format.Format
+	noMarker  bool
+	lose      int // every n-th packet does not come; 0: all come
+	soundLose int // as lose, of the sound
+	ntpAhead  time.Duration
 }
 
 // fakeCamera is a camera: an RTSP server in this process.
@@ -137,6 +139,9 @@ func (f *fakeCamera) begin(s *gortsplib.Server) {
 		}
 		f.streams[path] = stream
 		f.wg.Go(func() { f.shoot(film, stream, media[0], f.stop) }) // ends with stop
+		if g, ok := film.sound.(*format.G711); ok {
+			f.wg.Go(func() { f.speak(film, g, stream, media[1], f.stop) }) // ends with stop
+		}
 	}
 }
 
@@ -185,6 +190,37 @@ func (f *fakeCamera) shoot(m film, stream *gortsplib.ServerStream, media *descri
 			_ = stream.WritePacketRTPWithNTP(media, p, began.Add(time.Duration(n)*40*time.Millisecond+m.ntpAhead))
 		}
 	}
+}
+
+// speak sends 50 packets of sound a second: a byte of the packet's number, then a tone.
+func (f *fakeCamera) speak(m film, g *format.G711, stream *gortsplib.ServerStream, media *description.Media, stop chan struct{}) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	began := time.Now()
+	for n := 0; ; n++ {
+		select {
+		case <-tick.C:
+		case <-stop:
+			return
+		}
+		f.mu.Lock()
+		frozen := f.frozen
+		f.mu.Unlock()
+		if frozen {
+			continue
+		}
+		p := &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: g.PayloadTyp, SequenceNumber: uint16(65530 + n), Timestamp: uint32(4294966000 + 160*n)}}
+		p.Payload = spoken(byte(n))
+		if m.soundLose > 0 && n%m.soundLose == m.soundLose-1 {
+			continue
+		}
+		_ = stream.WritePacketRTPWithNTP(media, p, began.Add(time.Duration(n)*20*time.Millisecond+m.ntpAhead))
+	}
+}
+
+func spoken(n byte) []byte {
+	b := append([]byte{n}, bytes.Repeat([]byte{0xaa, 0xaa, 0x2a, 0x2a}, 40)...)
+	return b[:160]
 }
 
 // picture is the n-th frame.

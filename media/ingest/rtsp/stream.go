@@ -14,6 +14,7 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
+	"tongke/media/codec"
 	"tongke/media/packet"
 	"tongke/media/track"
 )
@@ -34,26 +35,29 @@ type stream struct {
 	address string
 	layer   track.Layer
 
-	mu        sync.Mutex
-	transport string // that worked last
-	trying    string // while it is connected
-	framer    framer
-	clock     captureClock
-	figures   figures
-	codec     string
-	sound     string
-	basic     bool // the password went over the net readable
-	live      bool
-	fault     *Fault
-	lost      uint64 // of former connections
-	dropped   uint64
-	heard     packet.Time // the last packet
-	began     packet.Time // of the connection
-	ended     packet.Time // of the last one
+	mu         sync.Mutex
+	transport  string // that worked last
+	trying     string // while it is connected
+	framer     framer
+	clock      captureClock
+	listens    bool // the sound of this stream is taken
+	soundClock captureClock
+	soundHeard packet.Time // the last packet of it
+	figures    figures
+	codec      string
+	sound      string
+	basic      bool // the password went over the net readable
+	live       bool
+	fault      *Fault
+	lost       uint64 // of former connections
+	dropped    uint64
+	heard      packet.Time // the last packet
+	began      packet.Time // of the connection
+	ended      packet.Time // of the last one
 }
 
 func newStream(c *Camera, address string, layer track.Layer) *stream {
-	return &stream{camera: c, address: address, layer: layer}
+	return &stream{camera: c, address: address, layer: layer, listens: c.cfg.Sound && layer != LayerSub}
 }
 
 // seen is what Status tells of the stream.
@@ -65,6 +69,7 @@ func (s *stream) seen() Stream {
 		Lost: s.lost + s.framer.lost, Dropped: s.dropped + s.framer.dropped, Transport: s.trying, Sound: s.sound, Fault: s.fault,
 	}
 	now := packet.Now()
+	out.Hears = s.soundHeard != 0 && s.trying != "" && now.Sub(s.soundHeard) < silentFor
 	apart := s.figures.between(now)
 	switch {
 	case s.trying == "":
@@ -80,7 +85,9 @@ func (s *stream) seen() Stream {
 		{apart > rareAfter, noteRare},
 		{s.figures.width*s.figures.height > large, noteLarge},
 		{s.basic, noteBasic},
-		{s.sound != "", noteSound},
+		{s.sound != "" && !s.listens && s.layer != LayerSub, noteSound},
+		{s.listens && s.sound == "" && s.codec != "", noteNoSound},
+		{s.listens && s.sound != "" && s.sound != g711, noteOtherSound},
 	} {
 		if n.is {
 			out.Notes = append(out.Notes, n.text)
@@ -94,7 +101,7 @@ type handler func(one *frame, sps []byte, pps [][]byte, arrival, capture packet.
 
 // connect reads the stream by one connection until ctx ends or something is wrong, and says what. By itself it tries UDP where the
 // camera refuses TCP.
-func (s *stream) connect(ctx context.Context, h handler) error {
+func (s *stream) connect(ctx context.Context, h handler, l listener) error {
 	ways := []string{TCP, UDP}
 	switch t := s.camera.cfg.Transport; {
 	case t == TCP || t == UDP:
@@ -104,7 +111,7 @@ func (s *stream) connect(ctx context.Context, h handler) error {
 	}
 	var err error
 	for _, way := range ways {
-		err = s.over(ctx, way, h)
+		err = s.over(ctx, way, h, l)
 		if f := explain(err); ctx.Err() != nil || f.Code != NoTransport {
 			return err
 		}
@@ -119,7 +126,7 @@ func (s *stream) lastWay() string {
 }
 
 // over is one connection. It returns when all that it started has ended.
-func (s *stream) over(ctx context.Context, way string, h handler) error {
+func (s *stream) over(ctx context.Context, way string, h handler, l listener) error {
 	u, err := parse(s.address)
 	if err != nil {
 		return fault(NotUnderstood, "its address")
@@ -145,7 +152,7 @@ func (s *stream) over(ctx context.Context, way string, h handler) error {
 		wg.Wait()
 		s.away()
 	}()
-	if err := s.play(ctx, c, u, udp, h, fail); err != nil {
+	if err := s.play(ctx, c, u, udp, h, l, fail); err != nil {
 		return g.explain(orEnded(ctx, err))
 	}
 	wg.Go(func() { fail(c.Wait()) }) // ends with the client
@@ -179,8 +186,8 @@ func (s *stream) reset(way string) {
 	defer s.mu.Unlock()
 	s.lost += s.framer.lost
 	s.dropped += s.framer.dropped
-	s.framer, s.clock, s.figures = framer{}, captureClock{}, figures{}
-	s.trying, s.heard, s.began = way, 0, packet.Now()
+	s.framer, s.clock, s.soundClock, s.figures = framer{}, captureClock{rate: codec.H264.ClockRate()}, captureClock{rate: codec.PCMA.ClockRate()}, figures{}
+	s.trying, s.heard, s.soundHeard, s.began = way, 0, 0, packet.Now()
 }
 
 func (s *stream) away() {
@@ -272,7 +279,7 @@ func (s *stream) offers(ctx context.Context, c *gortsplib.Client, u *base.URL) (
 }
 
 // play asks for the stream's H264 and begins to receive it.
-func (s *stream) play(ctx context.Context, c *gortsplib.Client, u *base.URL, udp *tap, h handler, fail func(error)) error {
+func (s *stream) play(ctx context.Context, c *gortsplib.Client, u *base.URL, udp *tap, h handler, l listener, fail func(error)) error {
 	session, err := s.offers(ctx, c, u)
 	if err != nil {
 		return err
@@ -291,12 +298,10 @@ func (s *stream) play(ctx context.Context, c *gortsplib.Client, u *base.URL, udp
 	}
 	s.transport, s.began = s.trying, packet.Now()
 	s.mu.Unlock()
-	take := func(p *rtp.Packet) { s.take(p, h, fail) }
-	if udp != nil {
-		udp.begin(h264.PayloadTyp, take)
-		take = func(*rtp.Packet) {}
+	if s.listens && l != nil {
+		s.setupSound(c, session, udp, l)
 	}
-	c.OnPacketRTP(medium, h264, take)
+	c.OnPacketRTP(medium, h264, udp.instead(0, h264.PayloadTyp, func(p *rtp.Packet) { s.take(p, h, fail) }))
 	c.OnPacketRTCP(medium, s.reported)
 	_, err = c.Play(nil)
 	return err

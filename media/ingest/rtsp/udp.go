@@ -73,14 +73,29 @@ func (r *reorder) release(give func(*rtp.Packet)) {
 }
 
 // tap looks at what comes by UDP before the library does, which would wait for 64 packets after each one that is missing: at the rate of a
-// small stream longer than a camera may be silent.
+// small stream longer than a camera may be silent. nil where the library's own callback is used.
 type tap struct {
 	mu    sync.Mutex
 	from  net.IP
+	now   int // which flow sockets are made for
+	flows [2]flow
+}
+
+// flow is one of a camera's streams: pictures, then sound. Each has sockets of its own: their payload types may be the same number.
+type flow struct {
 	port  int // of the first packet that counted
 	kind  uint8
 	order reorder
 	give  func(*rtp.Packet)
+}
+
+// next has the sockets that are made from now on belong to a flow.
+func (t *tap) next(flow int) {
+	if t != nil {
+		t.mu.Lock()
+		t.now = flow
+		t.mu.Unlock()
+	}
 }
 
 // listen makes the client's sockets.
@@ -89,7 +104,9 @@ func (t *tap) listen(network, address string) (net.PacketConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tapped{pc.(*net.UDPConn), t}, nil
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return &tapped{pc.(*net.UDPConn), t, t.now}, nil
 }
 
 // dial notes which address the camera has.
@@ -106,39 +123,45 @@ func (t *tap) dial(ctx context.Context, network, address string) (net.Conn, erro
 	return conn, nil
 }
 
-// begin has packets of one payload type given, in order.
-func (t *tap) begin(kind uint8, give func(*rtp.Packet)) {
+// instead has a flow's packets of one payload type given in order, and returns what is left for the library's callback.
+func (t *tap) instead(flow int, kind uint8, give func(*rtp.Packet)) func(*rtp.Packet) {
+	if t == nil {
+		return give
+	}
 	t.mu.Lock()
-	t.kind, t.give = kind, give
+	t.flows[flow].kind, t.flows[flow].give = kind, give
 	t.mu.Unlock()
+	return func(*rtp.Packet) {}
 }
 
-// look takes a datagram; b is not kept.
-func (t *tap) look(b []byte, from *net.UDPAddr) {
+// look takes a datagram of a flow; b is not kept.
+func (t *tap) look(flow int, b []byte, from *net.UDPAddr) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.give == nil || !from.IP.Equal(t.from) || t.port != 0 && from.Port != t.port {
+	f := &t.flows[flow]
+	if f.give == nil || !from.IP.Equal(t.from) || f.port != 0 && from.Port != f.port {
 		return
 	}
 	var p rtp.Packet
-	if p.Unmarshal(b) != nil || p.PayloadType != t.kind || p.Version != 2 {
+	if p.Unmarshal(b) != nil || p.PayloadType != f.kind || p.Version != 2 {
 		return // RTCP, or nothing of ours
 	}
-	t.port = from.Port
-	t.order.take(&p, packet.Now(), t.give)
+	f.port = from.Port
+	f.order.take(&p, packet.Now(), f.give)
 }
 
 // tapped is a socket whose datagrams tap sees.
 type tapped struct {
 	*net.UDPConn
-	tap *tap
+	tap  *tap
+	flow int
 }
 
 // ReadFrom implements net.PacketConn.
 func (c *tapped) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := c.UDPConn.ReadFrom(b)
 	if at, ok := from.(*net.UDPAddr); ok && err == nil {
-		c.tap.look(b[:n], at)
+		c.tap.look(c.flow, b[:n], at)
 	}
 	return n, from, err
 }

@@ -35,6 +35,7 @@ STREAMS = {
     "/ball": h264(640, 360, "tune=zerolatency", "ball"),
     "/bframes": h264(640, 360, "bframes=2 b-adapt=false"),
     "/sound": h264(640, 360, "tune=zerolatency") + "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1 pt=8 ",
+    "/ulaw": h264(640, 360, "tune=zerolatency") + "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! mulawenc ! rtppcmupay name=pay1 pt=0 ",
     "/mjpeg": picture(640, 360, "jpegenc") + "! rtpjpegpay name=pay0 pt=26 ",
 }
 
