@@ -114,6 +114,9 @@ func (c *doctorCmd) ask(dir string, cfg Config, in *doctor.Input) {
 	f.Running = doctor.No
 	actAsOwner(dir)
 	s, err := store.Open(dir)
+	if errors.Is(err, store.ErrNewer) {
+		f.DataNewer = doctor.Yes
+	}
 	if err != nil {
 		return
 	}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"path/filepath"
 	"syscall"
+
+	"tongke/signaling/store"
 )
 
 // Exit codes, part of the command line's contract.
@@ -69,7 +71,7 @@ func dataFault(dir string, err error) error {
 	return fmt.Errorf("data directory %s: %w", dir, err)
 }
 
-// diskFault tells the faults of disks; other errors pass unchanged.
+// diskFault tells the faults of disks, and data of a newer version; other errors pass unchanged.
 func diskFault(dir string, err error) error {
 	if err == nil {
 		return nil
@@ -88,6 +90,10 @@ func diskFault(dir string, err error) error {
 		f.code = "data-unwritable"
 		f.en = fmt.Sprintf("the data directory %s is not a directory; choose another with --data", dir)
 		f.zh = fmt.Sprintf("%s 不是目录，请用 --data 换一个", dir)
+	case errors.Is(err, store.ErrNewer):
+		f.code = "data-newer"
+		f.en = fmt.Sprintf("what is in %s was written by a newer version of tongke; install that version again", dir)
+		f.zh = fmt.Sprintf("%s 里的数据是更新的版本写的，请装回新版本", dir)
 	default:
 		return err
 	}

@@ -17,14 +17,14 @@ func notify(state string, log *slog.Logger) {
 	}
 }
 
-// configPatience is how long a daemon with a wrong file waits before it ends. A service manager starts it anew half a second later: that was
-// measured as ten lines of journal a second, for as long as nobody corrects the file.
+// configPatience is how long a daemon waits before it ends when only a person can help: a wrong file, or data of a newer version. A service manager starts it anew half a second later: that was
+// measured as ten lines of journal a second, for as long as nobody does.
 const configPatience = 10 * time.Second
 
-// bearWith waits under a service manager when err is a fault of the configuration file. A signal ends it at once.
+// bearWith waits under a service manager when err is such a fault. A signal ends it at once.
 func bearWith(err error) {
 	var f *fault
-	if os.Getenv("NOTIFY_SOCKET") != "" && errors.As(err, &f) && (f.code == "config-wrong" || f.code == "config-unreadable") {
+	if os.Getenv("NOTIFY_SOCKET") != "" && errors.As(err, &f) && (f.code == "config-wrong" || f.code == "config-unreadable" || f.code == "data-newer") {
 		time.Sleep(configPatience)
 	}
 }

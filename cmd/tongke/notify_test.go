@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tongke/signaling/store"
 )
 
 // TestWrongFileWaits: under a service manager that starts us anew at once, a wrong file is told of six times a minute; at a terminal at once.
@@ -24,6 +26,7 @@ func TestWrongFileWaits(t *testing.T) {
 	}{
 		{"at a terminal", "", wrong, 0},
 		{"a wrong file", "/run/x", fmt.Errorf("compose: %w", wrong), configPatience},
+		{"after a downgrade", "/run/x", dataFault("/var/lib/tongke", fmt.Errorf("open: %w", store.ErrNewer)), configPatience},
 		{"another fault", "/run/x", os.ErrPermission, 0},
 	} {
 		t.Setenv("NOTIFY_SOCKET", tt.socket)

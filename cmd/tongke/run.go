@@ -57,6 +57,7 @@ func (r *runCmd) Run(con *console) error {
 
 	for {
 		if again, err := live(ctx, stop, cfg, dir, con, log); !again {
+			bearWith(err)
 			return err
 		}
 	}

@@ -21,7 +21,8 @@ var table = []rule{
 	// The box itself.
 	{"config-wrong", "system", Fault, Words{"配置文件写错了", "The configuration file is wrong"}, Words{"按提示改好，再重启", "Correct it as tongke check says, then restart"}, configWrong, nil},
 	{"port-taken", "system", Fault, Words{"端口被别的程序占了", "Another program holds our port"}, Words{"关掉那个程序，再重启", "End that program, then restart"}, portTaken, nil},
-	{"not-running", "system", Fault, Words{"同课没有运行", "tongke is not running"}, Words{"关电再开；还不行请换设备", "Switch off and on; else replace the box"}, notRunning, []string{"config-wrong", "port-taken", "disk-read-only", "disk-full"}},
+	{"data-newer", "system", Fault, Words{"装了旧版本，数据是新的", "An older version was installed over newer data"}, Words{"装回新版本", "Install the newer version again"}, dataNewer, []string{"config-wrong"}},
+	{"not-running", "system", Fault, Words{"同课没有运行", "tongke is not running"}, Words{"关电再开；还不行请换设备", "Switch off and on; else replace the box"}, notRunning, []string{"config-wrong", "data-newer", "port-taken", "disk-read-only", "disk-full"}},
 	{"copied", "system", Fault, Words{"这台是从别的设备复制来的", "This box is a copy of another one"}, Words{"恢复出厂，再加入一次学校", "Reset it and let it join again"}, copied, nil},
 	{"rolled-back", "system", Warning, Words{"系统被还原了，已重新同步", "System was rolled back, synchronised again"}, Words{"关掉还原卡", "Disable the reset card"}, rolledBack, nil},
 	// The network, from the socket outwards.

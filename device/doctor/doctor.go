@@ -69,6 +69,7 @@ type Facts struct {
 
 	Running      Answer   `json:"running,omitzero"`      // the daemon answers
 	ConfigFaults []string `json:"configFaults,omitzero"` // of the configuration file, one a line
+	DataNewer    Answer   `json:"dataNewer,omitzero"`    // the data directory was written by a newer version of the program
 	Ports        []uint16 `json:"ports,omitzero"`        // that the daemon wants to listen on
 
 	Parent      Answer `json:"parent,omitzero"`      // the parent answers; Unknown also without one

@@ -130,6 +130,10 @@ func wiredFault(f func(m *probetest.Machine, link string) bool) fault {
 var faults = map[string]fault{
 	"config-wrong": fact(func(f *Facts) { f.ConfigFaults = []string{"log.level: \"loud\" is no level"} }),
 	"port-taken":   fact(func(f *Facts) { f.Running = No }), // the recorded machines listen on 8443
+	"data-newer": func(_ *testing.T, m *probetest.Machine, in *Input) bool {
+		in.Facts.Running, in.Facts.DataNewer = No, Yes
+		return edit(m, `^proc/net/(tcp|udp)6?$`, to("  sl  local_address rem_address   st\n"))
+	},
 	"not-running": func(_ *testing.T, m *probetest.Machine, in *Input) bool {
 		in.Facts.Running = No
 		return edit(m, `^proc/net/(tcp|udp)6?$`, to("  sl  local_address rem_address   st\n"))

@@ -25,6 +25,8 @@ func portTaken(in *Input) ([]any, string, bool) {
 	return nil, "", false
 }
 
+func dataNewer(in *Input) ([]any, string, bool) { return nil, "", in.Facts.DataNewer == Yes }
+
 func notRunning(in *Input) ([]any, string, bool) { return nil, "", in.Facts.Running == No }
 
 func copied(in *Input) ([]any, string, bool) { return nil, "", !in.History.Copied.IsZero() }
