@@ -26,7 +26,7 @@ func (r *Roster) Frame(box string, parent bool, m protocol.Message) error {
 		}
 	case protocol.Boxes:
 		if !parent {
-			r.listedBy(p, m.Boxes)
+			r.listedBy(p, m.Boxes, now)
 			return nil
 		}
 	case protocol.CallTold:
@@ -38,15 +38,19 @@ func (r *Roster) Frame(box string, parent bool, m protocol.Message) error {
 	return fmt.Errorf("%s: not from this side", protocol.Kind(m))
 }
 
-// take uses up one of the rows that a link may bring. r.mu is held.
-func (p *peer) take(now time.Time) bool {
+// takeLocked uses up one of the rows that a link may bring; what is over is dropped, and that is said once.
+func (r *Roster) takeLocked(p *peer, now time.Time) bool {
 	p.tokens = min(rowsBurst, p.tokens+rowsRate*max(0, now.Sub(p.at).Seconds()))
 	p.at = now
-	if p.tokens < 1 {
-		return false
+	if p.tokens >= 1 {
+		p.tokens--
+		return true
 	}
-	p.tokens--
-	return true
+	if !p.dropped {
+		p.dropped = true
+		r.cfg.Log.Warn("a box tells more than it may", "peer", p.id)
+	}
+	return false
 }
 
 // sane is a time of another clock, for people: never in the future, and unknown where that clock was never set.
@@ -72,11 +76,7 @@ func (r *Roster) stated(p *peer, m protocol.BoxState, now time.Time) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !p.take(now) {
-		if !p.dropped {
-			p.dropped = true
-			r.cfg.Log.Warn("a box tells more than it may", "peer", p.id)
-		}
+	if !r.takeLocked(p, now) {
 		return nil
 	}
 	old, known := r.rows[m.Box]
@@ -156,9 +156,12 @@ func (r *Roster) mergeLocked(box string, itself bool, old *Call, got *protocol.C
 }
 
 // listedBy forgets the boxes that a child does not tell of any more.
-func (r *Roster) listedBy(p *peer, list []string) {
+func (r *Roster) listedBy(p *peer, list []string, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.takeLocked(p, now) {
+		return
+	}
 	for id, one := range r.rows {
 		if one.Via == p.id && id != p.id && !slices.Contains(list, id) {
 			delete(r.rows, id)

@@ -65,6 +65,7 @@ func TestDevice(t *testing.T) {
 	tab, show := devicePage(t)
 	t.Run("states", func(t *testing.T) { deviceStates(t, tab, show) })
 	t.Run("remote", func(t *testing.T) { deviceByRemote(t, tab, show) })
+	t.Run("calls", func(t *testing.T) { deviceCalls(t, tab, show) })
 }
 
 // deviceStates looks at targets, contrast, names, and that nothing is clipped, at phone, desk and wall size.
@@ -104,6 +105,40 @@ func deviceStates(t *testing.T, tab *browser.Tab, show func(state, lang string))
 			}
 		}
 	}
+}
+
+// deviceCalls presses 叫人看一眼, and at the core what answers it: each tells the box what it should, once.
+func deviceCalls(t *testing.T, tab *browser.Tab, show func(state, lang string)) {
+	t.Helper()
+	const listen = `(() => { const was = fetch; window.said = []; window.fetch = (to, init) => {
+		if ((init?.method ?? "GET") !== "GET") { said.push([init.method, String(to), init.body ?? ""].join(" ")); } return was(to, init); }; })()`
+	said := func(what string, want ...string) {
+		t.Helper()
+		await(t, tab, fmt.Sprintf(`said.length >= %d`, len(want)))
+		if got := eval[[]string](t, tab, `said`); !slices.Equal(got, want) {
+			t.Errorf("%s: the box was told %q, want %q", what, got, want)
+		}
+	}
+	show("works", "zh")
+	await(t, tab, shown(`[data-key="call"]`))
+	eval[any](t, tab, listen)
+	click(t, tab, `[data-key="call"]`)
+	said("a call", `POST /api/v1/device/call {"code":"camera-unplugged"}`)
+	show("call.waiting", "zh")
+	await(t, tab, says("#call", "还没送到，连上后自动送"))
+	if eval[bool](t, tab, shown(`[data-key="call"]`)) {
+		t.Error("a room that waits can call again")
+	}
+	eval[any](t, tab, listen)
+	click(t, tab, `[data-key="call-back"]`)
+	said("taken back", `DELETE /api/v1/device/call `)
+	show("core.called", "zh")
+	await(t, tab, says("#calls .open", "请人看一眼"))
+	eval[any](t, tab, listen)
+	click(t, tab, `[data-key="seen-3f20"]`)
+	said("知道了", `POST /api/v1/boxes/3f20/call {"call":"c","state":"seen"}`)
+	click(t, tab, `[data-key="done-3f21"]`)
+	said("已处理", `POST /api/v1/boxes/3f20/call {"call":"c","state":"seen"}`, `POST /api/v1/boxes/3f21/call {"call":"d","state":"done"}`)
 }
 
 // deviceByRemote walks over pages by arrow keys alone: everything that can be pressed is reached.
