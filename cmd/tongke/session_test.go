@@ -42,14 +42,16 @@ func papers(t *testing.T) *daemon {
 	return d
 }
 
-// person signs somebody in.
+// person signs somebody in, who has chosen a password.
 func (d *daemon) person(t *testing.T, name string, role auth.Role, campus string) http.Header {
 	t.Helper()
-	code, err := d.auth.AddPerson(t.Context(), name, role, campus)
-	if err != nil {
+	if _, err := d.auth.AddPerson(t.Context(), name, role, campus); err != nil {
 		t.Fatal(err)
 	}
-	s, err := d.auth.SignIn(t.Context(), "192.0.2.1:1", name, code)
+	if err := d.auth.SetPassword(t.Context(), name, "long enough"); err != nil {
+		t.Fatal(err)
+	}
+	s, err := d.auth.SignIn(t.Context(), "192.0.2.1:1", name, "long enough")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,6 +124,14 @@ func TestPairThenCodesThenWithdraw(t *testing.T) {
 	if got := getStatus(t, client, base+"/api/v1/people"); status != http.StatusNoContent || got != http.StatusForbidden {
 		t.Errorf("before a password is chosen: %d, %d", status, got)
 	}
+	watch, err := client.Post(base+"/whep/l1", "application/sdp", strings.NewReader("v=0\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch.Body.Close()
+	if watch.StatusCode != http.StatusUnauthorized {
+		t.Errorf("before a password is chosen, watching a lesson: %d", watch.StatusCode)
+	}
 	res, err := client.Post(base+"/api/v1/password", "application/json", strings.NewReader(`{"password":"remembered better"}`))
 	if err != nil {
 		t.Fatal(err)

@@ -190,7 +190,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, rt route) {
 	}
 	req := request{r, auth.Principal{}}
 	if rt.who != everybody {
-		p, err := a.cfg.Auth.Who(r, a.lessonOf(r))
+		p, err := a.cfg.Auth.WhoOrDue(r, a.lessonOf(r))
 		if err != nil {
 			a.fail(w, r, err)
 			return

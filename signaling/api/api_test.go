@@ -172,6 +172,8 @@ var permissions = map[string]string{
 	"GET /api/v1/below/rooms":                                  "everybody",
 	"PUT /api/v1/below/room":                                   "everybody",
 	"GET /api/v1/below/technician-key":                         "everybody",
+	"PUT /api/v1/below/addresses":                              "everybody",
+	"POST /api/v1/above/here":                                  "everybody",
 	"GET /api/v1/pairings":                                     "technician administrator operator",
 	"POST /api/v1/pairings/{id}":                               "technician administrator operator",
 	"POST /api/v1/device/pairing":                              "technician administrator operator", // a classroom on a fresh box: TestFreshScreenMayPair

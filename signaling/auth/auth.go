@@ -54,6 +54,7 @@ type Principal struct {
 	User      string    // the signed-in person
 	TokenID   string    // tells one bearer from another: a second publisher with the same one is the first, come again
 	Expires   time.Time // zero = does not end by itself
+	Phone     int       // of an assistant's phone that came by the wall screen's code: the number of that code, from 1
 	ByCode    bool      // signed in by a code: has to choose a password before anything else
 }
 
@@ -157,12 +158,24 @@ func ListenerOf(ctx context.Context) Listener {
 	return l
 }
 
-// Who is the one door for every request: a bearer token, else a sign-in's cookie, else a lesson token's cookie, else the loopback listener.
+// ErrPasswordDue means that somebody came by a code and has not chosen a password yet.
+var ErrPasswordDue = errors.New("choose a password first")
+
+// Who is WhoOrDue for every door but the one where a password is chosen: who came by a code is nobody's teacher or administrator before.
+func (a *Auth) Who(r *http.Request, lesson string) (Principal, error) {
+	p, err := a.WhoOrDue(r, lesson)
+	if err == nil && p.ByCode {
+		return Principal{}, ErrPasswordDue
+	}
+	return p, err
+}
+
+// WhoOrDue says who makes a request: a bearer token, else a sign-in's cookie, else a lesson token's cookie, else the loopback listener.
 // lesson is the lesson that the request is about, "" if none. Somebody without credentials is Nobody and no error; credentials that are
 // wrong are an error (ErrTokenForged, ErrTokenExpired, ErrTokenLesson), never Nobody.
 //
 // Cookies and loopback are given along by a browser without being asked, so a request that another site's page made is Nobody by them.
-func (a *Auth) Who(r *http.Request, lesson string) (Principal, error) {
+func (a *Auth) WhoOrDue(r *http.Request, lesson string) (Principal, error) {
 	if ListenerOf(r.Context()) == Control {
 		return Principal{Role: Operator, User: "operator", TokenID: "operator"}, nil
 	}

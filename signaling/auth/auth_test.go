@@ -223,7 +223,28 @@ func TestThrottleGrowsAndForgets(t *testing.T) {
 		if got := run(); got != time.Minute {
 			t.Errorf("wait %v after a long silence", got)
 		}
-		// A right try starts anew.
+		// A right try does not count, and does not make good the wrong ones before it.
+		th3 := NewThrottle(3, time.Minute, 4*time.Minute)
+		for i, right := range []bool{false, true, true, false, true} {
+			try, wait := th3.Begin("192.0.2.3:1")
+			if wait > 0 {
+				t.Fatalf("try %d has to wait", i)
+			}
+			if right {
+				try.Right()
+			}
+		}
+		if try, _ := th3.Begin("192.0.2.3:1"); try.Left != 0 {
+			t.Errorf("third wrong one: %d left", try.Left)
+		}
+		if _, wait := th3.Begin("192.0.2.3:1"); wait != time.Minute {
+			t.Errorf("wait %v", wait)
+		}
+		th3.Begin("192.0.2.4:1")
+		time.Sleep(4*time.Minute + time.Second)
+		if try, _ := th3.Begin("192.0.2.4:1"); try.Left != 2 {
+			t.Errorf("%d left after a silence", try.Left)
+		}
 		try, _ := th.Begin("192.0.2.2:1")
 		if try.Left != 1 {
 			t.Errorf("left %d", try.Left)
@@ -231,6 +252,17 @@ func TestThrottleGrowsAndForgets(t *testing.T) {
 		try.Right()
 		if try, _ := th.Begin("192.0.2.2:1"); try.Left != 1 {
 			t.Errorf("left %d after a right one", try.Left)
+		}
+		if try, wait := th.Begin("192.0.2.2:1"); wait > 0 || try.Left != 0 {
+			t.Errorf("last of a run: %v, %+v", wait, try)
+		} else {
+			try.Right()
+		}
+		if _, wait := th.Begin("192.0.2.2:1"); wait > 0 {
+			t.Errorf("the last of a run was right, and the next has to wait %v", wait)
+		}
+		if _, wait := th.Begin("192.0.2.2:1"); wait != time.Minute {
+			t.Errorf("it was wrong: wait %v, and no longer than after one run", wait)
 		}
 	})
 }

@@ -29,7 +29,10 @@ func TestCodeForANewPassword(t *testing.T) {
 		}
 		w := httptest.NewRecorder()
 		a.SetSession(w, request(Public, "GET", "/"), s)
-		p, _ := a.Who(request(Public, "GET", "/", cookies(w)), "")
+		if p, err := a.Who(request(Public, "GET", "/", cookies(w)), ""); !errors.Is(err, ErrPasswordDue) || p.Role != Nobody {
+			t.Errorf("before a password is chosen: %+v, %v", p, err)
+		}
+		p, _ := a.WhoOrDue(request(Public, "GET", "/", cookies(w)), "")
 		if p.Role != Teacher || !p.ByCode || p.Campus != "north" || !a.StillIn(p) {
 			t.Errorf("%+v", p)
 		}

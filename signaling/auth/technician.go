@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -34,7 +35,8 @@ const (
 	usedCodes = 512
 
 	// A technician often sets the clock right, which ends the sign-in made under the wrong one; so the same code opens some times more, by
-	// the time that has passed and not by the clock.
+	// the time that has passed and not by the clock. That is for who used it: from the same address, or in front of the box. A code for a
+	// password opens nothing more once the password is chosen.
 	againFor   = 12 * time.Hour
 	againTimes = 4
 
@@ -92,6 +94,7 @@ type codes struct {
 
 type reuse struct {
 	first time.Time // with its monotonic reading
+	from  netip.Addr
 	times int
 }
 
@@ -113,12 +116,18 @@ func (c *codes) guess() bool {
 	return true
 }
 
+// visitor is where somebody types a code.
+type visitor struct {
+	from  netip.Addr
+	local bool // in front of the box
+}
+
 // onceMore reports whether a used code opens again.
-func (c *codes) onceMore(id string) bool {
+func (c *codes) onceMore(id string, v visitor) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u, ok := c.again[id]
-	if !ok || u.times >= againTimes || time.Since(u.first) > againFor {
+	if !ok || u.times >= againTimes || time.Since(u.first) > againFor || !v.local && v.from != u.from {
 		return false
 	}
 	u.times++
@@ -126,7 +135,8 @@ func (c *codes) onceMore(id string) bool {
 	return true
 }
 
-func (c *codes) used(id string) {
+// used notes the first use of a code.
+func (c *codes) used(id string, v visitor) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for old, u := range c.again {
@@ -134,7 +144,20 @@ func (c *codes) used(id string) {
 			delete(c.again, old)
 		}
 	}
-	c.again[id] = reuse{first: time.Now()}
+	if _, known := c.again[id]; !known {
+		c.again[id] = reuse{first: time.Now(), from: v.from}
+	}
+}
+
+// chosen ends the codes for a password: it is chosen.
+func (c *codes) chosen() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range c.again {
+		if strings.HasPrefix(id, string(ForPassword)+" ") {
+			delete(c.again, id)
+		}
+	}
 }
 
 // TechnicianKey is the key of a box below, for that box alone.
@@ -307,7 +330,7 @@ func (a *Auth) SignInByCode(remote string, local bool, typed string) (Session, e
 	if a.cfg.Clock != nil {
 		right, trusted = a.cfg.Clock()
 	}
-	why, err := a.useCode(slot, mac, right, trusted)
+	why, err := a.useCode(slot, mac, right, trusted, visitor{throttleAddress(remote), local})
 	if errors.Is(err, errNoCode) {
 		return Session{}, &WrongCode{try.Left}
 	}
@@ -324,7 +347,7 @@ func (a *Auth) SignInByCode(remote string, local bool, typed string) (Session, e
 var errNoCode = errors.New("no such code")
 
 // useCode finds what a code is for and uses it up.
-func (a *Auth) useCode(slot uint32, mac []byte, now time.Time, trusted bool) (why Purpose, err error) {
+func (a *Auth) useCode(slot uint32, mac []byte, now time.Time, trusted bool, by visitor) (why Purpose, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := ""
@@ -345,7 +368,7 @@ func (a *Auth) useCode(slot uint32, mac []byte, now time.Time, trusted bool) (wh
 			return false, errNoCode
 		}
 		if slices.Contains(t.Used, id) {
-			if a.codes.onceMore(id) {
+			if a.codes.onceMore(id, by) {
 				return false, nil
 			}
 			return false, ErrCodeUsed
@@ -363,12 +386,7 @@ func (a *Auth) useCode(slot uint32, mac []byte, now time.Time, trusted bool) (wh
 		return true, nil
 	})
 	if err == nil && id != "" {
-		a.codes.mu.Lock()
-		_, known := a.codes.again[id]
-		a.codes.mu.Unlock()
-		if !known {
-			a.codes.used(id)
-		}
+		a.codes.used(id, by)
 	}
 	return why, err
 }

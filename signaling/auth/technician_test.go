@@ -71,8 +71,11 @@ func TestTechniciansCode(t *testing.T) {
 		if err != nil || p.Role != Technician || p.User != "" || p.ByCode || time.Until(p.Expires) > 12*time.Hour || !member.StillIn(p) {
 			t.Errorf("%+v, %v", p, err)
 		}
-		for range againTimes { // the clock may be set right meanwhile
-			if _, err := member.SignInByCode("192.0.2.1:1", false, code); err != nil {
+		if _, err := member.SignInByCode("192.0.2.66:1", false, code); !errors.Is(err, ErrCodeUsed) {
+			t.Errorf("who looked over the shoulder: %v", err)
+		}
+		for i := range againTimes { // the clock may be set right meanwhile
+			if _, err := member.SignInByCode([]string{"192.0.2.1:1", "127.0.0.1:1"}[i%2], i%2 == 1, code); err != nil {
 				t.Errorf("once more: %v", err)
 			}
 		}
@@ -190,13 +193,20 @@ func TestCodeForTheAdministratorsPassword(t *testing.T) {
 		if err := member.SetPassword(t.Context(), Admin, "forgotten long ago"); err != nil {
 			t.Fatal(err)
 		}
-		s, err := member.SignInByCode("192.0.2.1:1", false, newCode(t, core, boxID, time.Hour, ForPassword))
+		code := newCode(t, core, boxID, time.Hour, ForPassword)
+		s, err := member.SignInByCode("192.0.2.1:1", false, code)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w := httptest.NewRecorder()
 		member.SetSession(w, request(Public, "GET", "/"), s)
-		p, _ := member.Who(request(Public, "GET", "/", cookies(w)), "")
+		if p, err := member.Who(request(Public, "GET", "/", cookies(w)), ""); !errors.Is(err, ErrPasswordDue) || p.Role != Nobody {
+			t.Errorf("before a password is chosen: %+v, %v", p, err)
+		}
+		if _, err := member.SignInByCode("192.0.2.1:1", false, code); err != nil { // the clock was set meanwhile
+			t.Error(err)
+		}
+		p, _ := member.WhoOrDue(request(Public, "GET", "/", cookies(w)), "")
 		if p.Role != Administrator || !p.ByCode {
 			t.Fatalf("%+v", p)
 		}
@@ -205,6 +215,9 @@ func TestCodeForTheAdministratorsPassword(t *testing.T) {
 		}
 		if _, err := member.SignIn(t.Context(), "192.0.2.1:1", Admin, "remembered better"); err != nil {
 			t.Error(err)
+		}
+		if _, err := member.SignInByCode("127.0.0.1:1", true, code); !errors.Is(err, ErrCodeUsed) {
+			t.Errorf("the slip of paper still opens: %v", err)
 		}
 	})
 }
@@ -236,7 +249,7 @@ func TestWrongCodes(t *testing.T) {
 			t.Errorf("at the box itself: %v", err)
 		}
 		time.Sleep(time.Minute)
-		if _, err := member.SignInByCode("192.0.2.2:1", false, code); err != nil {
+		if _, err := member.SignInByCode("192.0.2.2:1", false, newCode(t, core, boxID, time.Hour, ForTechnician)); err != nil {
 			t.Errorf("a minute later: %v", err)
 		}
 	})

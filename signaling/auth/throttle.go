@@ -21,23 +21,25 @@ type Throttle struct {
 }
 
 type throttled struct {
-	failed int           // wrong tries in this run
+	failed int           // wrong tries in this run, which a silence of the longest wait ends
 	wait   time.Duration // of the last run; 0 = none yet
 	until  time.Time
 	last   time.Time
 }
 
 // NewThrottle allows a number of wrong tries, then makes wait; the wait doubles up to longest and is forgotten twice longest after the
-// last wrong try.
+// last try.
 func NewThrottle(tries int, wait, longest time.Duration) *Throttle {
 	return &Throttle{tries: tries, wait: wait, longest: longest, entries: map[netip.Addr]*throttled{}}
 }
 
 // Try is one attempt under way.
 type Try struct {
-	t    *Throttle
-	addr netip.Addr
-	Left int // tries left if this one is wrong
+	t      *Throttle
+	addr   netip.Addr
+	until  time.Time     // of the wait that this one began, as the last of its run
+	before time.Duration // the wait of the run before
+	Left   int           // tries left if this one is wrong
 }
 
 // Begin starts an attempt of a remote address ("host:port" or "host"). It counts as wrong until Right is called, so that many at once gain
@@ -56,21 +58,33 @@ func (t *Throttle) Begin(remote string) (try Try, wait time.Duration) {
 	if left := e.until.Sub(now); left > 0 {
 		return Try{}, left
 	}
+	if now.Sub(e.last) > t.longest {
+		e.failed = 0
+	}
 	e.failed++
 	e.last = now
+	try = Try{t: t, addr: addr, before: e.wait, Left: t.tries - e.failed}
 	if e.failed >= t.tries {
 		e.wait = min(max(2*e.wait, t.wait), t.longest)
 		e.until, e.failed = now.Add(e.wait), 0
-		return Try{t, addr, 0}, 0
+		try.until = e.until
 	}
-	return Try{t, addr, t.tries - e.failed}, 0
+	return try, 0
 }
 
-// Right says that the attempt was right: the address starts anew.
+// Right says that the attempt was right: it does not count. The wrong ones before it do, or somebody who knows one password or code could
+// guess another without end, with a right one in between.
 func (y Try) Right() {
 	y.t.mu.Lock()
 	defer y.t.mu.Unlock()
-	delete(y.t.entries, y.addr)
+	e := y.t.entries[y.addr]
+	switch {
+	case e == nil:
+	case !y.until.IsZero() && e.until.Equal(y.until):
+		e.until, e.wait, e.failed = time.Time{}, y.before, y.t.tries-1
+	default:
+		e.failed = max(0, e.failed-1)
+	}
 }
 
 // tidyLocked forgets old addresses, and when the table is full, half of it: rather those that need not wait.

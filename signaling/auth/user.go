@@ -203,6 +203,7 @@ func (a *Auth) SetPassword(ctx context.Context, name, password string) error {
 		return fmt.Errorf("set password: %w", err)
 	}
 	if name == Admin {
+		a.codes.chosen()
 		return a.store.RemoveFile(PasswordFile)
 	}
 	return nil

@@ -22,7 +22,7 @@
 // with id as its four ASCII bytes and 00 one zero byte. So each end proves both certificates to the other, neither mark can be sent back as
 // the other, and the grant belongs to this request. A third party between the two has to show a certificate of its own; the parent finds it
 // in Hello.Seen, the child in Grant.Certificate, and both say certificate-mismatch. The key's 60 bits are to be tried against the parent,
-// five times a minute, or against a recorded B within the code's life: 2^60 marks in 15 minutes.
+// which a network carries some 10^7 times in 15 minutes, or against a recorded B within the code's life: 2^60 marks in 15 minutes.
 //
 // The invitation is used, the child is noted and the answer is kept in one transaction before the parent answers. The very same request
 // again (the answer was lost on the way) gets the very same answer; any other gets code-used.

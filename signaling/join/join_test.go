@@ -302,6 +302,27 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
+// TestARightCodeFromABadNeighbourhood: somebody behind the same address translator types wrong codes without end; the school's box joins.
+func TestARightCodeFromABadNeighbourhood(t *testing.T) {
+	p, child := newParent(t), jointest.New(t)
+	code := p.invite(t, join.Invitation{Campus: "north"})
+	wrong := join.Envelope{Invitation: code[:4], MAC: make([]byte, 32)}
+	for range 5 {
+		if _, err := p.Accept("127.0.0.1:5", nil, wrong); !errors.Is(err, join.ErrWrong) {
+			t.Fatal(err)
+		}
+	}
+	if _, err := p.Accept("127.0.0.1:5", nil, wrong); !errors.Is(err, join.ErrTries) {
+		t.Errorf("sixth: %v", err)
+	}
+	if _, err := dial(t.Context(), p.url, code, child); err != nil {
+		t.Errorf("the right one: %v", err)
+	}
+	if _, err := p.Accept("127.0.0.1:5", nil, wrong); !errors.Is(err, join.ErrTries) {
+		t.Errorf("and the wrong ones still wait: %v", err)
+	}
+}
+
 func TestFiveWrongCodesAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		box := jointest.New(t)

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base32"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -41,7 +42,8 @@ type PairAnswer struct {
 // pairs are the pairings at the parent. They live in memory: a restart ends them, and the child begins again.
 type pairs struct {
 	mu   sync.Mutex
-	list []*pair // in the order of their beginning
+	list []*pair   // in the order of their beginning
+	told time.Time // when it was last said that there are too many
 }
 
 // pair is one. It stays in the list for its whole life however it ended, unless a person answered it.
@@ -63,6 +65,21 @@ type pair struct {
 // tidyLocked forgets what is over.
 func (p *pairs) tidyLocked(now time.Time) {
 	p.list = slices.DeleteFunc(p.list, func(one *pair) bool { return now.Sub(one.began).Abs() > PairLife })
+}
+
+// tellLocked says who holds all the places, once a minute: whoever begins and never reveals holds one that no person sees.
+func (p *pairs) tellLocked(log *slog.Logger, now time.Time) {
+	if now.Sub(p.told).Abs() < time.Minute {
+		return
+	}
+	p.told = now
+	var from []string
+	for _, one := range p.list {
+		if !one.said {
+			from = append(from, one.address)
+		}
+	}
+	log.Warn("too many boxes ask to be compared", "addresses", from)
 }
 
 // findLocked finds a pairing of the box that asks; another's is as good as none.
@@ -113,6 +130,7 @@ func (h *Host) PairBegin(remote string, peer *x509.Certificate, req PairCommit) 
 		}
 	}
 	if open >= maxPairs || near >= addressPairs {
+		h.pairs.tellLocked(h.Log, one.began)
 		return PairNonce{}, ErrPairings
 	}
 	h.pairs.list = append(h.pairs.list, one)

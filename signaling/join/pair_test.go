@@ -370,6 +370,25 @@ func TestFivePairingsInFiveMinutes(t *testing.T) {
 	})
 }
 
+// TestWhoHoldsThePlacesIsToldOf: somebody begins pairings and never reveals, so no person sees what to answer. The log says from where.
+func TestWhoHoldsThePlacesIsToldOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		box := jointest.New(t)
+		var said strings.Builder
+		h := join.NewHost(join.Host{Store: openStore(t), Identity: box.Identity, Log: slog.New(slog.NewTextHandler(&said, nil))})
+		child := jointest.New(t)
+		for i, from := range []string{"192.0.2.1:1", "192.0.2.1:2", "192.0.2.1:3", "192.0.2.2:1", "192.0.2.2:2", "192.0.2.3:1", "192.0.2.4:1"} {
+			_, err := h.PairBegin(from, child.Certificate, join.PairCommit{Commit: make([]byte, 32), Name: "x"})
+			if errors.Is(err, join.ErrPairings) != (i >= 5) {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+		if n := strings.Count(said.String(), "too many boxes"); n != 1 || !strings.Contains(said.String(), "192.0.2.1 192.0.2.1 192.0.2.1 192.0.2.2") {
+			t.Errorf("said %d times: %s", n, said.String())
+		}
+	})
+}
+
 // TestReplacing puts a new box into the place of an old one in each of the three ways.
 func TestReplacing(t *testing.T) {
 	p := newParent(t)

@@ -94,15 +94,17 @@ func TestEveryWayToPupils(t *testing.T) {
 	}
 }
 
-// person signs somebody in and gives the cookie.
+// person signs somebody in, who has chosen a password, and gives the cookie.
 func (b *box) person(name string, role auth.Role) http.Header {
 	b.t.Helper()
 	h := http.Header{}
-	code, err := b.auth.AddPerson(b.t.Context(), name, role, "")
-	if err != nil {
+	if _, err := b.auth.AddPerson(b.t.Context(), name, role, ""); err != nil {
 		b.t.Fatal(err)
 	}
-	s, err := b.auth.SignIn(b.t.Context(), "192.0.2.1:1", name, code)
+	if err := b.auth.SetPassword(b.t.Context(), name, "long enough"); err != nil {
+		b.t.Fatal(err)
+	}
+	s, err := b.auth.SignIn(b.t.Context(), "192.0.2.1:1", name, "long enough")
 	if err != nil {
 		b.t.Fatal(err)
 	}
