@@ -134,9 +134,13 @@ func sparse(path string, size int64) error {
 	return errors.Join(f.Truncate(size), f.Close())
 }
 
-// unmount unmounts what is mounted at dir; nothing mounted is fine. A process that has just been killed holds a file for a moment.
+// unmountWithin is how long a mount may be busy. A process that has just been killed holds a file for a moment; and a file system below a loop
+// device stays busy until that is let go, which the kernel does once no mount namespace that was made meanwhile has a copy of the mount above.
+const unmountWithin = 20 * time.Second
+
+// unmount unmounts what is mounted at dir; nothing mounted is fine.
 func unmount(dir string) (err error) {
-	for range 50 {
+	for end := time.Now().Add(unmountWithin); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		err = unix.Unmount(dir, 0)
 		if err == nil || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
 			return nil
@@ -144,7 +148,6 @@ func unmount(dir string) (err error) {
 		if !errors.Is(err, unix.EBUSY) {
 			break
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	return fmt.Errorf("unmount %s: %w", dir, err)
 }
