@@ -33,6 +33,7 @@ var errPageSilent = errors.New("the page does not answer")
 const (
 	kioskAsk    = 3 * time.Second  // between two questions
 	kioskPatron = 60 * time.Second // what a slow disk needs to start a browser
+	screenWait  = 20 * time.Second // for a panel that is switched on with the box
 	boxWait     = 60 * time.Second // for the box to listen; then the browser shows that it does not
 )
 
@@ -50,10 +51,15 @@ func (k *kioskCmd) Run(con *console) error {
 	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
 	defer stop()
 	k.waitForBox(ctx, cfg.Local, log)
+	wall := thisScreen()
+	wall.await(ctx, screenWait)
 	page := "http://" + cfg.Local + "/class"
+	if scale := wall.scale(); scale != "" {
+		page += "?scale=" + scale
+	}
 	tidyProfile(k.state(), log)
 	args := append(kioskFlags(k.state(), choice.Profile), k.Flag...)
-	return k.show(ctx, page, append(args, page), log)
+	return k.show(ctx, page, append(args, page), wall, log)
 }
 
 func (k *kioskCmd) state() string {
@@ -125,8 +131,8 @@ func (k *kioskCmd) waitForBox(ctx context.Context, addr string, log *slog.Logger
 	}
 }
 
-// show runs the browser until it ends, ctx ends, or the page is silent for the limit.
-func (k *kioskCmd) show(ctx context.Context, page string, args []string, log *slog.Logger) error {
+// show runs the browser until it ends, ctx ends, the page is silent for the limit, or the screen is another one or back.
+func (k *kioskCmd) show(ctx context.Context, page string, args []string, wall *screens, log *slog.Logger) error {
 	path, err := k.browser()
 	if err != nil {
 		return err
@@ -155,8 +161,13 @@ func (k *kioskCmd) show(ctx context.Context, page string, args []string, log *sl
 	defer ours.Close()
 	defer theirs.Close()
 	log.Info("wall screen", "browser", path, "page", page)
-	watched := make(chan error, 1)
+	watched := make(chan error, 2)                                                           // by two
 	go func() { watched <- watchPage(ctx, newDevtools(theirs, ours), page, k.Limit, log) }() // ends with the pipes or with ctx
+	go func() {
+		if err := wall.watch(ctx, log); err != nil { // ends with ctx
+			watched <- err
+		}
+	}()
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }() // ends with the browser
 	select {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"tongke/device/profile"
@@ -43,7 +44,7 @@ func TestKiosk(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
 	defer cancel()
 	began := time.Now()
-	err := k.show(ctx, page, flags, slog.New(slog.DiscardHandler))
+	err := k.show(ctx, page, flags, &screens{root: fstest.MapFS{}, every: time.Second}, slog.New(slog.DiscardHandler))
 	if !errors.Is(err, errPageSilent) {
 		t.Fatalf("ended by %v after %v, want that the page is silent", err, time.Since(began))
 	}
@@ -75,10 +76,25 @@ func TestKioskFlags(t *testing.T) {
 	}
 }
 
+// TestKioskZoom: a profile's zoom is the browser's, and 1 needs no flag.
+func TestKioskZoom(t *testing.T) {
+	for zoom, want := range map[float64]string{1: "", 1.25: "--force-device-scale-factor=1.25", 2: "--force-device-scale-factor=2"} {
+		got := ""
+		for _, f := range kioskFlags("/x", profile.Profile{Kiosk: profile.Kiosk{Zoom: zoom}}) {
+			if strings.HasPrefix(f, "--force-device-scale-factor") {
+				got = f
+			}
+		}
+		if got != want {
+			t.Errorf("zoom %v: %q, want %q", zoom, got, want)
+		}
+	}
+}
+
 func TestSamePlace(t *testing.T) {
 	const page = "http://127.0.0.1:8080/class"
 	for where, want := range map[string]bool{
-		page: true, page + "/music-1": true, "http://127.0.0.1:8080/": true,
+		page: true, page + "/music-1": true, page + "?scale=1.3": true, "http://127.0.0.1:8080/": true,
 		"chrome-error://chromewebdata/": false, "http://127.0.0.1:9090/class": false, "about:blank": false, "": false,
 	} {
 		if got := samePlace(where, page); got != want {

@@ -199,6 +199,9 @@ type Options struct {
 // ReadNetwork reads the network alone: some dozen small files.
 func ReadNetwork(root fs.FS, calls Calls) Network { return tree{root}.network(calls) }
 
+// ReadDisplays reads the sockets for screens alone.
+func ReadDisplays(root fs.FS) []Display { return tree{root}.displays() }
+
 // ReadSound reads the sound cards alone.
 func ReadSound(root fs.FS, calls Calls) Sound { return tree{root}.sound(calls) }
 

@@ -75,8 +75,9 @@ const surface = Object.freeze({
 });
 
 async function main() {
-	const scale = Number(query.get("scale"));
+	const scale = Number(query.get("scale") ?? sessionStorage.getItem("scale")); // of this screen, also when the page was left and found again
 	if (scale >= 1 && scale <= 1.5) {
+		sessionStorage.setItem("scale", String(scale));
 		document.documentElement.style.setProperty("--s", String(scale));
 	}
 	document.body.classList.toggle("handleft", query.get("hand") === "left");
