@@ -100,6 +100,7 @@ func (c *cameras) load(file []CameraConfig) error {
 func stored(k store.Camera) *netCamera {
 	return &netCamera{id: k.ID, as: k.As, config: rtsp.Config{
 		Name: k.Name, Main: k.URL, Sub: k.Sub, User: k.User, Password: k.Password, Transport: k.Transport, Fingerprint: k.Fingerprint,
+		Sound: k.Sound,
 	}}
 }
 
@@ -212,6 +213,7 @@ func (c *cameras) turn(ctx context.Context) {
 		return
 	}
 	wants, displaced := c.wants(), c.displaced()
+	c.speak(wants, displaced)
 	c.mu.Lock()
 	var stops []func()
 	for _, n := range c.all {
@@ -244,6 +246,9 @@ func (c *cameras) displaced() map[track.Key]bool {
 	for _, n := range c.all {
 		if n.stop != nil && gone[n.key] && n.camera.Status().State == rtsp.Live {
 			live[n.key] = true
+		}
+		if voice := n.camera.Speaking(); gone[voice] {
+			live[voice] = true
 		}
 	}
 	c.mu.Unlock()
@@ -316,6 +321,9 @@ func (c *cameras) films(lesson, room string) []session.Film {
 		s := n.camera.Status()
 		c.mu.Unlock()
 		out = append(out, session.Film{Source: source, On: s.State == rtsp.Live, Failing: s.State == rtsp.Failing || n.broken != nil})
+	}
+	if voice := c.heard(lesson); voice.On {
+		out = append(out, voice)
 	}
 	return out
 }

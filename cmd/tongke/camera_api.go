@@ -59,7 +59,7 @@ func (n *netCamera) shown() api.Camera {
 	}
 	return api.Camera{
 		ID: n.id, Name: f.Name, URL: rtsp.Mask(f.Main), Sub: sub, As: n.as, Transport: cmp.Or(f.Transport, rtsp.Auto), User: f.User,
-		PasswordSet: f.Password != "", Fingerprint: f.Fingerprint, File: n.file, Status: n.camera.Status(),
+		PasswordSet: f.Password != "", Fingerprint: f.Fingerprint, Sound: f.Sound, File: n.file, Status: n.camera.Status(),
 	}
 }
 
@@ -143,7 +143,7 @@ func (c *cameras) Test(ctx context.Context, id string, in api.CameraChange) (rts
 	switch {
 	case n != nil:
 		f := n.config
-		k = store.Camera{ID: id, Name: f.Name, URL: f.Main, Sub: f.Sub, As: n.as, Transport: f.Transport, User: f.User, Password: f.Password, Fingerprint: f.Fingerprint}
+		k = store.Camera{ID: id, Name: f.Name, URL: f.Main, Sub: f.Sub, As: n.as, Transport: f.Transport, User: f.User, Password: f.Password, Fingerprint: f.Fingerprint, Sound: f.Sound}
 	case id != "":
 		return rtsp.Found{}, errCameraUnknown
 	}
@@ -187,6 +187,9 @@ func (c *cameras) change(k *store.Camera, in api.CameraChange) error {
 	set(&k.As, in.As)
 	set(&k.Transport, in.Transport)
 	set(&k.Fingerprint, in.Fingerprint)
+	if in.Sound != nil {
+		k.Sound = *in.Sound
+	}
 	home := rtsp.Place(k.URL)
 	for _, a := range []struct{ to, from *string }{{&k.URL, in.URL}, {&k.Sub, in.Sub}} {
 		if a.from == nil || *a.from == rtsp.Mask(*a.to) && *a.to != "" {

@@ -23,6 +23,7 @@ type CameraConfig struct {
 	User         string `toml:"user"`
 	PasswordFile string `toml:"password_file"`
 	Fingerprint  string `toml:"fingerprint"`
+	Sound        bool   `toml:"sound"`
 }
 
 // camerasAs are what a camera can be for.
@@ -62,7 +63,7 @@ func validateCameras(all []CameraConfig) error {
 
 // media is the camera as media/ingest/rtsp takes it.
 func (c CameraConfig) media(password string) rtsp.Config {
-	return rtsp.Config{Name: c.Name, Main: c.URL, Sub: c.Sub, User: c.User, Password: password, Transport: c.Transport, Fingerprint: c.Fingerprint}
+	return rtsp.Config{Name: c.Name, Main: c.URL, Sub: c.Sub, User: c.User, Password: password, Transport: c.Transport, Fingerprint: c.Fingerprint, Sound: c.Sound}
 }
 
 // password reads the file that holds it: one line.

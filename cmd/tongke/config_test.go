@@ -41,7 +41,7 @@ func TestParseConfigFaults(t *testing.T) {
 			`4: camera[2].url: this is no address of a camera, write it as rtsp://192.0.2.64/stream1`,
 			`4: camera[2].user: there is a password file and no user, write the user as well`,
 			`5: camera[2].name: "a" stands there twice, choose another name`,
-			`6: camera[2].speed: unknown key, remove the line (known here: as, fingerprint, name, password_file, sub, transport, url, user)`,
+			`6: camera[2].speed: unknown key, remove the line (known here: as, fingerprint, name, password_file, sound, sub, transport, url, user)`,
 			`7: camera[2].as: "door" is none, write camera, pupils or board`,
 			`8: camera[2].transport: "quic" is none, write auto, tcp or udp`,
 			`9: camera[2].password_file: "x" is not a full path, begin it with /`,

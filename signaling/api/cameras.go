@@ -30,7 +30,8 @@ type Camera struct {
 	User        string      `json:"user,omitempty"`
 	PasswordSet bool        `json:"passwordSet"`
 	Fingerprint string      `json:"fingerprint,omitempty"`
-	File        bool        `json:"file"` // stands in the configuration file and is changed there
+	Sound       bool        `json:"sound"` // its G.711 is the room's voice while no page has a microphone
+	File        bool        `json:"file"`  // stands in the configuration file and is changed there
 	Status      rtsp.Status `json:"status"`
 }
 
@@ -44,6 +45,7 @@ type CameraChange struct {
 	User        *string `json:"user,omitempty"`
 	Password    *string `json:"password,omitempty"` // written, never read
 	Fingerprint *string `json:"fingerprint,omitempty"`
+	Sound       *bool   `json:"sound,omitempty"`
 }
 
 // cameraTest is what to try.

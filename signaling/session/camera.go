@@ -9,11 +9,12 @@ import (
 	"tongke/signaling/protocol"
 )
 
-// Film is a source of a room that a camera of the box itself makes, in the place of a page's camera.
+// Film is a source of a room that a camera of the box itself makes, in the place of a page's camera or, where no page speaks, its microphone.
 type Film struct {
 	Source  string
 	On      bool // its pictures are at the relay
 	Failing bool // it was tried, and gives none
+	Level   int  // of a voice, as pages measure theirs
 }
 
 // Scene is what a camera of the box must know of its room in a lesson before it may send.
@@ -22,6 +23,7 @@ type Scene struct {
 	Covered bool     // the room's camera is covered
 	Screen  bool     // the wall screen is in the lesson and shows what is sent
 	Sources []string // what a teacher's page of the room sends
+	Voice   bool     // a page of the room has a microphone, and sends what it hears
 }
 
 // Scenes are the lessons that pages of a room are in.
@@ -45,6 +47,7 @@ func (s *Server) Scenes(room string) []Scene {
 		}
 		there := f.attached || now.Sub(f.lost) < blinkFor
 		out[i].Screen = out[i].Screen || there && one == r.screen
+		out[i].Voice = out[i].Voice || slices.Contains(f.published, track.Voice)
 		if one.role == auth.Teacher {
 			out[i].Sources = append(out[i].Sources, f.published...)
 		}
@@ -75,6 +78,20 @@ func Stage(st protocol.State, box, room, as string, at Scene) (source string, ma
 	return track.Pupils, on && at.Screen && r.State != protocol.RoomRemoved
 }
 
+// StageVoice says whether what a camera of the box hears is its room's voice in a lesson, and whether that may leave the box now. It is where the
+// camera's pictures may be sent and no page of the room has a microphone: a camera has no echo cancellation, and gives way. What may leave is what
+// may of a page's voice: the teacher's unless he has muted himself, a classroom's with the floor and not muted. It is pure.
+func StageVoice(st protocol.State, box, room string, at Scene) (is, open bool) {
+	if _, may := Stage(st, box, room, AsCamera, at); !may || at.Voice {
+		return false, false
+	}
+	if room == st.Master.Room {
+		return true, !st.Sources.Muted
+	}
+	r, _ := roomOf(&st, room)
+	return true, hasFloor(&st, room) && !r.Muted
+}
+
 // What a camera of the box is for.
 const (
 	AsCamera = "camera"
@@ -85,7 +102,7 @@ const (
 // films are the sources of the session's room for which its pages open no camera.
 func (s *Session) films() (sources []string) {
 	for _, f := range s.srv.films(s.lesson, s.room) {
-		if f.Source != track.Board {
+		if f.Source != track.Board && f.Source != track.Voice { // a page may have these all the same
 			sources = append(sources, f.Source)
 		}
 	}
@@ -116,6 +133,9 @@ func (s *Server) films(lesson, room string) []Film {
 // film adds what the box's own cameras make to a room's presence.
 func film(p *protocol.Presence, films []Film) {
 	for _, f := range films {
+		if f.Source == track.Voice && f.On {
+			p.Mic, p.MicMissing, p.Level = true, false, f.Level
+		}
 		if f.Source == track.Pupils && len(p.Teachers) == 0 {
 			p.Cam, p.CamMissing = f.On, f.Failing
 		}

@@ -49,6 +49,43 @@ func TestStage(t *testing.T) {
 	}
 }
 
+// TestStageVoice: what a camera hears is its room's voice while its pictures may be sent and no page speaks; it leaves as a page's voice would.
+func TestStageVoice(t *testing.T) {
+	const here, there = "box-m", "box-r1"
+	led := func(s *protocol.State) {
+		s.OwnerBox, s.Lead = here, &protocol.Lead{Room: "m", Box: here, Online: true}
+	}
+	seen := Scene{Lesson: "l", Screen: true}
+	for _, tt := range []struct {
+		name      string
+		st        *protocol.State
+		box, room string
+		at        Scene
+		is, open  bool
+	}{
+		{"the teacher's room", stateOf(2, "", led), here, "m", Scene{}, true, true},
+		{"the teacher has muted himself", stateOf(2, "", led, func(s *protocol.State) { s.Sources.Muted = true }), here, "m", Scene{}, true, false},
+		{"the teacher's page speaks", stateOf(2, "", led), here, "m", Scene{Voice: true}, false, false},
+		{"covered", stateOf(2, "", led), here, "m", Scene{Covered: true}, false, false},
+		{"the teacher is away", stateOf(2, "", led, func(s *protocol.State) { s.Lead.Online = false }), here, "m", Scene{}, false, false},
+		{"ended", stateOf(2, "", led, func(s *protocol.State) { s.State = protocol.Ended }), here, "m", Scene{}, false, false},
+
+		{"a member", stateOf(2, "", led), there, "r1", seen, true, false},
+		{"a member that was called on", stateOf(2, "r1", led), there, "r1", seen, true, true},
+		{"another was called on", stateOf(2, "r2", led), there, "r1", seen, true, false},
+		{"muted", stateOf(2, "r1", led, func(s *protocol.State) { s.Rooms[0].Muted = true }), there, "r1", seen, true, false},
+		{"its page speaks", stateOf(2, "r1", led), there, "r1", Scene{Screen: true, Voice: true}, false, false},
+		{"without its screen", stateOf(2, "r1", led), there, "r1", Scene{}, false, false},
+		{"covered, with the floor", stateOf(2, "r1", led), there, "r1", Scene{Screen: true, Covered: true}, false, false},
+		{"sent away", stateOf(2, "r1", led, func(s *protocol.State) { s.Rooms[0].State = protocol.RoomRemoved }), there, "r1", seen, false, false},
+		{"does not attend", stateOf(2, "", led), there, "r9", seen, false, false},
+	} {
+		if is, open := StageVoice(*tt.st, tt.box, tt.room, tt.at); is != tt.is || open != tt.open {
+			t.Errorf("%s: %v %v, want %v %v", tt.name, is, open, tt.is, tt.open)
+		}
+	}
+}
+
 // TestFilmedLayout: a room that a network camera films gets its own picture back, after all others.
 func TestFilmedLayout(t *testing.T) {
 	for _, tt := range []struct {
@@ -76,5 +113,14 @@ func TestFilm(t *testing.T) {
 	film(&p, []Film{{Source: track.Teacher, On: true}, {Source: track.Board, On: true}, {Source: track.Pupils}})
 	if !p.Cam || p.CamMissing || !slices.Equal(p.Sources, []string{track.Voice, track.Teacher, track.Board}) {
 		t.Errorf("%+v", p)
+	}
+	p = protocol.Presence{MicMissing: true, Level: 3}
+	film(&p, []Film{{Source: track.Voice, On: true, Level: 55}})
+	if !p.Mic || p.MicMissing || p.Level != 55 || p.Cam {
+		t.Errorf("%+v", p)
+	}
+	film(&p, []Film{{Source: track.Voice}})
+	if p.Level != 55 {
+		t.Errorf("a camera that is not heard changes the room: %+v", p)
 	}
 }

@@ -26,6 +26,7 @@ type Camera struct {
 	User        string `json:"user,omitzero"`
 	Password    string `json:"password,omitzero"`
 	Fingerprint string `json:"fingerprint,omitzero"`
+	Sound       bool   `json:"sound,omitzero"`
 }
 
 // ListCameras reads all of them, by name.

@@ -110,6 +110,13 @@ func (c *Camera) Voice(key track.Key, open bool) {
 	}
 }
 
+// Speaking is as what the camera's sound was published last, and not withdrawn; zero: as nothing. Another publisher may have taken its place.
+func (c *Camera) Speaking() track.Key {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.speaking
+}
+
 // Loudness is how loud the sound is that leaves now, 0 to 100 over 60 dB as the pages measure their microphones: speech is above 40.
 func (c *Camera) Loudness() int {
 	c.mu.Lock()
