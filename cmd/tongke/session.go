@@ -201,8 +201,9 @@ func (d *daemon) voice(lesson, room string) track.Key {
 	return session.VoiceFor(st, room)
 }
 
-// rulesChanged lets uplinks and WHEP subscribers follow the floor of a lesson.
+// rulesChanged lets uplinks, WHEP subscribers and the sound of cameras follow the floor of a lesson.
 func (d *daemon) rulesChanged(lesson string) {
+	d.cameras.look()
 	d.node.Refresh()
 	d.ingest.VoiceChanged(lesson)
 }
@@ -236,7 +237,7 @@ func (r *rules) source(e relay.SourceEvent) {
 	if l == nil {
 		var last protocol.State
 		l = &ruled{sources: map[track.Key]bool{}, cancel: r.hub.Watch(id, func(e protocol.Event) {
-			if st, ok := e.(protocol.State); ok && !session.SameFor(last, st) {
+			if st, ok := e.(protocol.State); ok && (!session.SameFor(last, st) || st.Sources.Muted != last.Sources.Muted) {
 				last = st
 				r.changed(id)
 			}
