@@ -275,6 +275,48 @@ func TestACallIsKeptUntilItIsDealtWith(t *testing.T) {
 	want("another one", "open had=true", true, protocol.CallOpen)
 }
 
+// TestACallIsToldUntilItIsAnswered: a frame that came to nothing is not the last.
+func TestACallIsToldUntilItIsAnswered(t *testing.T) {
+	c, n := open(t, core), open(t, north)
+	n.join(c)
+	told := 0
+	n.LinkUp(core, true, func(frame []byte) error {
+		if m, err := protocol.DecodeFrame(frame); err != nil {
+			return err
+		} else if b, ok := m.(protocol.BoxState); ok && b.Call != nil {
+			told++
+		}
+		return nil
+	})
+	call, err := n.Raise(protocol.CallFromPage, "", somebody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for range 3 {
+		n.pass(now, true)
+	}
+	if told != 3 {
+		t.Errorf("told %d times in three ticks without an answer", told)
+	}
+	if err := n.Frame(core, true, protocol.CallTold{Box: north, ID: call.ID, State: protocol.CallGot, At: protocol.At(now)}); err != nil {
+		t.Fatal(err)
+	}
+	n.pass(now, true)
+	if told != 3 {
+		t.Error("told again after the answer")
+	}
+	if err := n.TakeBack(somebody); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		n.pass(now, true)
+	}
+	if told != 5 {
+		t.Errorf("taken back, and told %d times in two ticks", told-3)
+	}
+}
+
 func TestACallTakenBack(t *testing.T) {
 	c, n := open(t, core), open(t, north)
 	n.join(c)
@@ -412,10 +454,16 @@ func TestACountySeesBeyondItsCores(t *testing.T) {
 	if e = top.entry(north); e.Online {
 		t.Error("the core lost it, the county has it online")
 	}
-	cutTop()
-	if e = top.entry(core); e.Online {
-		t.Error("the core is away and shown online")
+	cut = link(c, n)
+	settle(c, top)
+	if e = top.entry(north); !e.Online {
+		t.Error("it is back, and the county does not know")
 	}
+	cutTop()
+	if top.entry(core).Online || top.entry(north).Online {
+		t.Error("the core is away, and it or what is beyond it is shown online")
+	}
+	cut()
 	// The core gives the box up: the county forgets it.
 	if err := c.st.Update(func(tx *store.Tx) error { return store.Children.Delete(tx, north) }); err != nil {
 		t.Fatal(err)
