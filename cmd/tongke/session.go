@@ -130,11 +130,12 @@ func (d *daemon) reachable() string {
 }
 
 // assist is how a phone comes into a room's lesson.
-func (d *daemon) assist(lesson, campus, classroom string) *protocol.Assist {
+func (d *daemon) assist(lesson, campus, classroom string, codes int) *protocol.Assist {
 	at := d.reachable()
 	if at == "" {
 		return nil
 	}
+	d.auth.AssistRound(lesson, campus, classroom, codes)
 	code := d.auth.AssistCode(lesson, campus, classroom)
 	return &protocol.Assist{URL: at + "/assist#" + code, Code: code}
 }

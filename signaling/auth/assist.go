@@ -44,6 +44,7 @@ type phones struct {
 
 type room struct {
 	code string
+	n    int              // of codes before this one
 	in   map[string]phone // by TokenID
 }
 
@@ -64,6 +65,29 @@ func (a *Auth) AssistCode(lesson, campus, classroom string) string {
 	return a.phones.roomLocked(seat{lesson, campus, classroom}).code
 }
 
+// AssistRound makes the n-th new code of a room in a lesson, unless that was done: the older ones open nothing any more. Whoever is in by one
+// is known by Principal.Phone.
+func (a *Auth) AssistRound(lesson, campus, classroom string, n int) {
+	a.phones.mu.Lock()
+	defer a.phones.mu.Unlock()
+	r := a.phones.roomLocked(seat{lesson, campus, classroom})
+	if n <= r.n {
+		return
+	}
+	delete(a.phones.codes, r.code)
+	r.n, r.in = n, map[string]phone{}
+	a.phones.nameLocked(r, seat{lesson, campus, classroom})
+}
+
+// nameLocked gives a room a code that no other has.
+func (p *phones) nameLocked(r *room, s seat) {
+	r.code = newAssistCode()
+	for _, taken := p.codes[r.code]; taken; _, taken = p.codes[r.code] {
+		r.code = newAssistCode()
+	}
+	p.codes[r.code] = s
+}
+
 func (p *phones) roomLocked(s seat) *room {
 	if r := p.seats[s]; r != nil {
 		return r
@@ -75,11 +99,9 @@ func (p *phones) roomLocked(s seat) *room {
 			break
 		}
 	}
-	r := &room{code: newAssistCode(), in: map[string]phone{}}
-	for _, taken := p.codes[r.code]; taken; _, taken = p.codes[r.code] {
-		r.code = newAssistCode()
-	}
-	p.seats[s], p.codes[r.code] = r, s
+	r := &room{in: map[string]phone{}}
+	p.nameLocked(r, s)
+	p.seats[s] = r
 	return r
 }
 
@@ -116,16 +138,16 @@ func (a *Auth) Assist(w http.ResponseWriter, r *http.Request, code string) (Prin
 	}
 	a.phones.mu.Lock()
 	s, ok := a.phones.codes[typedCode(code)]
-	full := false
+	full, n := false, 0
 	if ok {
-		full = a.phones.seats[s].taken(time.Now()) >= roomPhones
+		full, n = a.phones.seats[s].taken(time.Now()) >= roomPhones, a.phones.seats[s].n+1
 	}
 	a.phones.mu.Unlock()
 	if !ok {
 		return Principal{}, &WrongCode{try.Left}
 	}
 	try.Right()
-	if p, has := a.lessonCookieOf(r, s.lesson); has && p.Role == Assistant && p.Campus == s.campus && p.Classroom == s.classroom {
+	if p, has := a.lessonCookieOf(r, s.lesson); has && p.Role == Assistant && p.Campus == s.campus && p.Classroom == s.classroom && p.Phone == n {
 		return p, nil
 	}
 	if full {
@@ -135,7 +157,7 @@ func (a *Auth) Assist(w http.ResponseWriter, r *http.Request, code string) (Prin
 	if s.classroom != "" {
 		place += "/" + s.classroom
 	}
-	token, err := a.NewToken(s.lesson, Assistant, place, phoneLife)
+	token, err := a.newToken(s.lesson, Assistant, place, phoneLife, n)
 	if err != nil {
 		return Principal{}, err
 	}

@@ -45,14 +45,19 @@ type Token struct {
 	Campus    string `json:"campus,omitempty"`
 	Classroom string `json:"classroom,omitempty"`
 	Expires   int64  `json:"expires"` // Unix seconds
+	Phone     int    `json:"phone,omitempty"`
 }
 
 func (t Token) principal() Principal {
-	return Principal{Role: t.Role, Lesson: t.Lesson, Campus: t.Campus, Classroom: t.Classroom, TokenID: t.ID, Expires: time.Unix(t.Expires, 0)}
+	return Principal{Role: t.Role, Lesson: t.Lesson, Campus: t.Campus, Classroom: t.Classroom, TokenID: t.ID, Expires: time.Unix(t.Expires, 0), Phone: t.Phone}
 }
 
 // NewToken makes a token that lives for ttl. campus may be "campus/classroom".
 func (a *Auth) NewToken(lesson string, role Role, campus string, ttl time.Duration) (string, error) {
+	return a.newToken(lesson, role, campus, ttl, 0)
+}
+
+func (a *Auth) newToken(lesson string, role Role, campus string, ttl time.Duration, phone int) (string, error) {
 	if !slices.Contains(TokenRoles, role) {
 		return "", fmt.Errorf("role %q: %w", role, ErrTokenRequest)
 	}
@@ -70,7 +75,7 @@ func (a *Auth) NewToken(lesson string, role Role, campus string, ttl time.Durati
 	if _, err := rand.Read(id); err != nil {
 		return "", err
 	}
-	t := Token{ID: base64.RawURLEncoding.EncodeToString(id), Lesson: lesson, Role: role, Campus: campus, Classroom: room, Expires: time.Now().Add(ttl).Unix()}
+	t := Token{ID: base64.RawURLEncoding.EncodeToString(id), Lesson: lesson, Role: role, Campus: campus, Classroom: room, Expires: time.Now().Add(ttl).Unix(), Phone: phone}
 	return a.encodeToken(t)
 }
 

@@ -48,6 +48,7 @@
  * @property {boolean} quiet
  * @property {boolean} muted
  * @property {number} phones
+ * @property {number} [codes] how often they were given a new code
  * @property {number} [lastSeen]
  * @property {"full" | "small" | "still" | "voice"} [step]
  * @property {Layout | ""} [layout]
@@ -196,6 +197,7 @@
  *   "room.mute": {room: string, muted: boolean},
  *   "room.remove": {room: string},
  *   "room.admit": {room: string},
+ *   "room.code": {room: string},
  *   "room.ready": {},
  *   "room.cover": {covered: boolean},
  *   "room.layout": {layout: Layout | ""},

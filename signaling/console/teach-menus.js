@@ -83,6 +83,7 @@ export function more(desk, room, at) {
 		...(teaching(l) ? [{ text: w(r.muted ? "unmute" : "mute"), act: () => void desk.ask("room.mute", { room, muted: !r.muted }) }] : []),
 		...(desk.wish.remote ? [] : [{ text: w("big"), act: () => desk.enlarge(room) }]),
 		{ text: w("write"), act: () => desk.dialogs.compose(l, room) },
+		...(r.phones > 0 ? [{ text: w("code"), act: () => void renew(desk, room, r.name) }] : []),
 		info,
 		{ text: w("remove"), danger: true, act: () => void remove(desk, room, r.name) },
 	]);
@@ -93,6 +94,14 @@ async function remove(desk, room, name) {
 	const w = (/** @type {string} */ key) => say(desk.words, `teach.remove.${key}`, { name });
 	if (await sure(w("sure"), w("yes"), w("no"))) {
 		void desk.ask("room.remove", { room });
+	}
+}
+
+/** Phones that nobody knows leave, and the others come in again. @param {Desk} desk @param {string} room @param {string} name */
+async function renew(desk, room, name) {
+	const w = (/** @type {string} */ key) => say(desk.words, `teach.code.${key}`, { name });
+	if (await sure(w("sure"), w("yes"), w("no"))) {
+		void desk.ask("room.code", { room });
 	}
 }
 

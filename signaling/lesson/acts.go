@@ -218,6 +218,20 @@ func (l *Live) admit(_ Actor, m protocol.RoomAdmit, now time.Time) error {
 	return err
 }
 
+// newCode puts out the phones of a room: its box, which gave them their code, sees the count rise.
+func (l *Live) newCode(_ Actor, m protocol.RoomCode, _ time.Time) error {
+	r, err := l.known(m.Room)
+	switch {
+	case err != nil:
+		return err
+	case r.Codes >= maxCodes:
+		return protocol.Errorf(protocol.TooMany, "%d codes in one lesson", maxCodes)
+	}
+	r.Codes++
+	l.touch()
+	return nil
+}
+
 func (l *Live) ready(a Actor, _ protocol.RoomReady, now time.Time) error {
 	r, err := l.own(a)
 	if err != nil {

@@ -21,6 +21,7 @@ const (
 	leftAlone    = 2 * time.Hour    // a lesson that has no end, without a teacher
 	restateUntil = 10 * time.Second // after the owner began anew, rooms may tell it what it had not written
 	maxNotes     = 50
+	maxCodes     = 100
 	delayStep    = 50 // ms
 )
 

@@ -84,6 +84,7 @@ var rules = map[string]rule{
 	"room.mute":   {who: teacher, when: teaching, durable: true, do: on((*Live).mute)},
 	"room.remove": {who: teacher, when: whenOpen, durable: true, do: on((*Live).remove)},
 	"room.admit":  {who: teacher, when: whenOpen, durable: true, do: on((*Live).admit)},
+	"room.code":   {who: teacher, when: whenOpen, durable: true, do: on((*Live).newCode)},
 	"room.ready":  {who: inRoom, when: notBegun, do: on((*Live).ready)},
 	"room.cover":  {who: inRoom, when: always, local: true},
 	"room.layout": {who: inRoom, when: always, local: true},

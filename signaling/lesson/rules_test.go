@@ -32,6 +32,8 @@ func sensible(m protocol.Request) protocol.Request {
 		return protocol.RoomMute{Room: "north", Muted: true}
 	case protocol.RoomRemove:
 		return protocol.RoomRemove{Room: "north"}
+	case protocol.RoomCode:
+		return protocol.RoomCode{Room: "north"}
 	case protocol.RoomAdmit:
 		return protocol.RoomAdmit{Room: "north"}
 	case protocol.NotePhrase:

@@ -118,6 +118,7 @@ func (HandLower) check() error    { return nil }
 func (m RoomMute) check() error   { return room(m.Room) }
 func (m RoomRemove) check() error { return room(m.Room) }
 func (m RoomAdmit) check() error  { return room(m.Room) }
+func (m RoomCode) check() error   { return room(m.Room) }
 func (RoomReady) check() error    { return nil }
 func (RoomCover) check() error    { return nil }
 func (m RoomLayout) check() error { return oneOf("layout", m.Layout, layouts[:2], true) }

@@ -107,6 +107,7 @@ func exampleRequests() []Request {
 		*exampleStats(), Devices{Cam: true, Mic: true},
 		SelfTested{Test: 7, Chirp: &Chirp{Microphone: DeviceOK, Plays: true, Heard: true, Level: -31, Noise: -58}, Clap: &Clap{Microphone: DeviceOK, Heard: true, Level: -9},
 			Picture: DeviceBlack, Shown: true, Stopped: StoppedLesson},
+		RoomCode{Room: "wuyang"},
 	}
 }
 

@@ -72,7 +72,7 @@ var (
 	requests = table(
 		of[Hello](), of[Leave](), of[LessonStart](), of[LessonFinish](), of[LessonExtend](), of[LessonSet](), of[LessonTake](),
 		of[FloorCall](), of[FloorRelease](), of[FloorDone](), of[HandRaise](), of[HandLower](),
-		of[RoomMute](), of[RoomRemove](), of[RoomAdmit](), of[RoomReady](), of[RoomCover](), of[RoomLayout](), of[RoomVolume](), of[SelfMute](),
+		of[RoomMute](), of[RoomRemove](), of[RoomAdmit](), of[RoomCode](), of[RoomReady](), of[RoomCover](), of[RoomLayout](), of[RoomVolume](), of[SelfMute](),
 		of[NotePhrase](), of[NoteText](), of[NoteSeen](), of[Help](), of[Feedback](),
 		of[MediaUp](), of[MediaDown](), of[MediaCandidate](), of[MediaRestart](), of[Encoded](), of[Stats](), of[Devices](), of[SelfTested](),
 	)

@@ -121,6 +121,10 @@ type (
 	RoomAdmit struct {
 		Room string `json:"room"`
 	}
+	// RoomCode gives a room's phones a new code: whoever came by an older one is out.
+	RoomCode struct {
+		Room string `json:"room"`
+	}
 	// RoomReady is 我们准备好了.
 	RoomReady struct{}
 	// RoomCover covers or uncovers the room's camera.
@@ -238,6 +242,7 @@ func (HandLower) kind() string      { return "hand.lower" }
 func (RoomMute) kind() string       { return "room.mute" }
 func (RoomRemove) kind() string     { return "room.remove" }
 func (RoomAdmit) kind() string      { return "room.admit" }
+func (RoomCode) kind() string       { return "room.code" }
 func (RoomReady) kind() string      { return "room.ready" }
 func (RoomCover) kind() string      { return "room.cover" }
 func (RoomLayout) kind() string     { return "room.layout" }

@@ -157,6 +157,7 @@ type RoomState struct {
 	Quiet      bool       `json:"quiet"` // has had the floor for 3 s below speech level
 	Muted      bool       `json:"muted"`
 	Phones     int        `json:"phones"`
+	Codes      int        `json:"codes,omitempty"` // times that its phones were given a new code
 	LastSeen   Millis     `json:"lastSeen,omitempty"`
 	Step       string     `json:"step,omitempty"`
 	Layout     string     `json:"layout,omitempty"`

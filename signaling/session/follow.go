@@ -172,8 +172,9 @@ func (s *Session) showRoom(now time.Time) {
 	case next != nil && until <= soonFor:
 		e.State = protocol.RoomSoon
 	}
-	if s.role == auth.Classroom && e.State == protocol.RoomIn && cfg.Assist != nil && !s.inMaster() {
-		e.Assist = cfg.Assist(s.lesson, s.campus, s.classroom)
+	if s.role == auth.Classroom && e.State == protocol.RoomIn && cfg.Assist != nil && s.state != nil && !s.inMaster() {
+		own, _ := roomOf(s.state, s.room)
+		e.Assist = cfg.Assist(s.lesson, s.campus, s.classroom, own.Codes)
 	}
 	if clock := s.srv.clock(now); (clock - s.clock).Abs() > clockStep {
 		s.clock, s.wasSet = clock, protocol.At(s.srv.right(now))

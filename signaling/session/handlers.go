@@ -60,6 +60,7 @@ var handlers = map[string]handler{
 	"room.mute":   on(act[protocol.RoomMute]),
 	"room.remove": on(act[protocol.RoomRemove]),
 	"room.admit":  on(act[protocol.RoomAdmit]),
+	"room.code":   on(act[protocol.RoomCode]),
 	"room.ready":  on(act[protocol.RoomReady]),
 	"room.cover":  on(cover),
 	"room.layout": on(roomLayout),

@@ -56,6 +56,9 @@ func (s *Server) hello(c *conn, r *http.Request, id int, h protocol.Hello) (*Ses
 		}
 	}
 	if role == auth.Assistant {
+		if st, ok := s.cfg.Hub.State(who.Lesson); ok && one.outdated(st) {
+			return nil, protocol.Errorf(protocol.Forbidden, "the room has a new code")
+		}
 		if err := s.cfg.Auth.PhoneCame(who); err != nil {
 			return nil, protocol.Errorf(protocol.Full, "three phones of this room are in the lesson")
 		}

@@ -64,12 +64,22 @@ func (s *Session) stated(st protocol.State) {
 		s.removed()
 		return
 	}
+	if s.outdated(st) {
+		s.end(protocol.ByeSignedOut)
+		return
+	}
 	if st.State == protocol.Ended {
 		s.closeMedia()
 	}
 	s.gate(before)
 	s.bind()
 	s.showRoom(time.Now())
+}
+
+// outdated reports whether a phone came by a code that the teacher has withdrawn since. How the lesson went it may still say.
+func (s *Session) outdated(st protocol.State) bool {
+	r, ok := roomOf(&st, s.room)
+	return ok && s.who.Phone > 0 && s.who.Phone <= r.Codes && st.State != protocol.Ended
 }
 
 // teaching reports whether the lesson is on: then nobody is sent away because a token has run out.

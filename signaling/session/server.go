@@ -85,9 +85,10 @@ type Config struct {
 	Fresh func() bool // the box has no parent and nobody has signed in; nil: never
 	// Installed is how many minutes setting up the box took, while that is news; else 0. nil: never.
 	Installed func() int
-	Uplink    func() *protocol.Uplink                                 // nil: no parent, ever
-	Assist    func(lesson, campus, classroom string) *protocol.Assist // how a phone comes into this room's lesson; nil: not at all
-	Help      func(lesson, room, code string)                         // calls the technician; nil: nobody
+	Uplink    func() *protocol.Uplink // nil: no parent, ever
+	// Assist is how a phone comes into this room's lesson; codes is how often its code was made anew. nil: not at all.
+	Assist func(lesson, campus, classroom string, codes int) *protocol.Assist
+	Help   func(lesson, room, code string) // calls the technician; nil: nobody
 	// Films are the sources that cameras of the box itself make for a room in a lesson. nil: there are none.
 	Films func(lesson, room string) []Film
 	// Changed is called when Scenes may answer otherwise than before. nil: nobody asks.

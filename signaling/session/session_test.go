@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -474,5 +475,51 @@ func TestThreePhones(t *testing.T) {
 			p.refused(protocol.MediaDown{}, protocol.Forbidden)
 			p.refused(protocol.MediaUp{SDP: "v=0", Tracks: []protocol.Track{}}, protocol.Forbidden)
 		}
+	}
+}
+
+// The teacher withdraws the code of a room: phones that came by it leave and do not come back, those with the new one do, and whoever came
+// by an operator's token stays.
+func TestCodeIsWithdrawn(t *testing.T) {
+	r := newRelay(t)
+	core, north := newBox(t, coreID, "core", r), newBox(t, aID, "north", r)
+	link(t, core, north)
+	core.create("l")
+	north.srv.cfg.Assist = func(lesson, campus, classroom string, codes int) *protocol.Assist {
+		north.auth.AssistRound(lesson, campus, classroom, codes)
+		return &protocol.Assist{URL: "https://192.0.2.1/assist", Code: north.auth.AssistCode(lesson, campus, classroom)}
+	}
+	wall := connect(t, north.local, nil).hello(protocol.Hello{Page: "class"})
+	teacher := connect(t, core.public, bearer(core.token("l", auth.Teacher, ""))).hello(teach("l"))
+	wall.saw("a code", func() bool { return wall.room.Assist != nil })
+	enter := func(code string) http.Header {
+		t.Helper()
+		w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, north.public, nil)
+		if _, err := north.auth.Assist(w, req.WithContext(auth.WithListener(req.Context(), auth.Public)), code); err != nil {
+			t.Fatal(err)
+		}
+		return http.Header{"Cookie": {w.Result().Cookies()[0].String()}}
+	}
+	assist := protocol.Hello{Page: "assist", Lesson: "l"}
+	first := wall.room.Assist.Code
+	known := enter(first)
+	phone := connect(t, north.public, known).hello(assist)
+	operator := connect(t, north.public, bearer(north.token("l", auth.Assistant, "north"))).hello(assist)
+	phone.refused(protocol.RoomCode{Room: "north"}, protocol.Forbidden)
+	teacher.saw("the phones", func() bool {
+		return teacher.state != nil && len(teacher.state.Rooms) == 1 && teacher.state.Rooms[0].Phones == 2
+	})
+	teacher.must(protocol.RoomCode{Room: "north"}, nil)
+	phone.saw("out", func() bool { return phone.bye == protocol.ByeSignedOut })
+	wall.saw("a new code", func() bool { return wall.room.Assist.Code != first })
+	connect(t, north.public, known).refused(assist, protocol.Forbidden)
+	var wrong *auth.WrongCode
+	if _, err := north.auth.Assist(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, north.public, nil), first); !errors.As(err, &wrong) {
+		t.Errorf("the old code: %v", err)
+	}
+	again := connect(t, north.public, enter(wall.room.Assist.Code)).hello(assist)
+	again.saw("in", func() bool { return again.state != nil })
+	if operator.bye != "" {
+		t.Error("who has an operator's token was sent out")
 	}
 }
