@@ -50,6 +50,12 @@ func (c *cameras) List() ([]api.Camera, error) {
 	return out, nil
 }
 
+// unreadable is the fault of a camera whose password file cannot be read.
+var unreadable = rtsp.Fault{
+	Code: rtsp.NoPassword, Text: rtsp.Words{ZH: "摄像头的密码文件读不了", EN: "The camera's password file cannot be read"},
+	Cure: rtsp.Words{ZH: "照配置文件里的 password_file 改", EN: "Correct password_file in the configuration"},
+}
+
 // shown is the camera without its secrets. Called with cameras.mu held.
 func (n *netCamera) shown() api.Camera {
 	f := n.config
@@ -57,9 +63,13 @@ func (n *netCamera) shown() api.Camera {
 	if sub != "" {
 		sub = rtsp.Mask(sub)
 	}
+	status := n.camera.Status()
+	if n.broken != nil {
+		status.Fault = &unreadable
+	}
 	return api.Camera{
 		ID: n.id, Name: f.Name, URL: rtsp.Mask(f.Main), Sub: sub, As: n.as, Transport: cmp.Or(f.Transport, rtsp.Auto), User: f.User,
-		PasswordSet: f.Password != "", Fingerprint: f.Fingerprint, Sound: f.Sound, File: n.file, Status: n.camera.Status(),
+		PasswordSet: f.Password != "", Fingerprint: f.Fingerprint, Sound: f.Sound, File: n.file, Status: status,
 	}
 }
 

@@ -223,6 +223,9 @@ func TestCameraThatCannotSignIn(t *testing.T) {
 	if a, b := c.keyOf("file-1"), c.keyOf("file-2"); a != (track.Key{}) || b.Source != track.Pupils {
 		t.Errorf("publish %v and %v", a, b)
 	}
+	if list, err := c.List(); err != nil || list[0].Status.Fault == nil || list[0].Status.Fault.Text.ZH != "摄像头的密码文件读不了" || list[1].Status.Fault == list[0].Status.Fault {
+		t.Errorf("list %+v %v", list, err)
+	}
 	c.rest()
 	if films := c.films("l", "sanhe"); len(films) != 1 || films[0].Failing {
 		t.Errorf("films %+v", films)

@@ -84,15 +84,14 @@ export class CameraForm {
 		by("camera-again").hidden = !(c?.passwordSet && input("cam-password").value === "" && (place(input("cam-url").value) !== place(c.url) || input("cam-user").value.trim() !== (c.user ?? "")));
 	}
 
-	/** What few need. @returns {Node[]} */
+	/** What few need, most of it folded. @returns {Node[]} */
 	more() {
 		const d = this.cameras.desk;
 		const c = this.of;
 		const plain = { autocapitalize: "none", "data-pad": "address" };
 		const open = Boolean(c && (c.sub || c.transport !== "auto" || c.fingerprint));
-		const sound = this.cameras.list?.some((one) => one.sound !== undefined)
-			? [this.chips("sound", "camera.sound.use", ["no", "yes"], this.sound ? "yes" : "no", (to) => (this.sound = to === "yes"))] : [];
-		return [...sound, el("details", { id: "camera-more", open }, el("summary", { text: d.say("camera.more"), "data-key": "camera-more-key" }),
+		return [this.chips("sound", "camera.sound.use", ["no", "yes"], this.sound ? "yes" : "no", (to) => (this.sound = to === "yes")), el("p", { class: "second", text: d.say("camera.sound.how") }),
+			el("details", { id: "camera-more", open }, el("summary", { text: d.say("camera.more"), "data-key": "camera-more-key" }),
 			...field("cam-sub", d.say("camera.sub.url"), { ...plain, value: c?.sub ?? "", maxlength: "512", inputmode: "url", placeholder: "rtsp://192.0.2.64/stream2" }),
 			this.chips("transport", "camera.transport", ["auto", "tcp", "udp"], this.transport, (to) => (this.transport = to)),
 			...field("cam-fingerprint", d.say("camera.fingerprint"), { ...plain, value: c?.fingerprint ?? "", maxlength: "95" }))];
@@ -117,7 +116,7 @@ export class CameraForm {
 	/** What is typed; of a new one what was left empty is not said. */
 	body() {
 		/** @type {Record<string, unknown>} */
-		const out = { as: this.as, transport: this.transport };
+		const out = { as: this.as, transport: this.transport, sound: this.sound };
 		for (const key of ["name", "url", "user", "sub", "fingerprint"]) {
 			const value = input(`cam-${key}`).value.trim();
 			if (value !== "" || this.of !== null) {
@@ -126,9 +125,6 @@ export class CameraForm {
 		}
 		if (input("cam-password").value !== "") {
 			out.password = input("cam-password").value;
-		}
-		if (document.getElementById("cam-sound")) {
-			out.sound = this.sound;
 		}
 		return out;
 	}

@@ -24,12 +24,12 @@ const fault = (t, code) => ({ code: `camera-${code}`, text: t.word(`demo.camera.
 
 /** @param {Tools} t @param {string} id @param {object} [more] */
 const camera = (t, id, more) => ({
-	id, name: t.word(`demo.camera.${id}`).zh, url: "rtsp://192.0.2.64/stream1", as: "camera", transport: "auto", user: "admin", passwordSet: true, file: false,
+	id, name: t.word(`demo.camera.${id}`).zh, url: "rtsp://192.0.2.64/stream1", as: "camera", transport: "auto", user: "admin", passwordSet: true, sound: false, file: false,
 	status: { state: "off", looked: new Date().toISOString(), streams: [main({ layer: "" })], redials: 0, requests: 0 }, ...more,
 });
 
 /** @param {Tools} t */
-const board = (t) => camera(t, "board", { url: "rtsps://192.0.2.65/1", sub: "rtsps://192.0.2.65/2", as: "board", fingerprint: print, status: { state: "live", streams: [sub({ live: true }), main({ live: true })] } });
+const board = (t) => camera(t, "board", { url: "rtsps://192.0.2.65/1", sub: "rtsps://192.0.2.65/2", as: "board", sound: true, fingerprint: print, status: { state: "live", streams: [sub({ live: true }), main({ live: true })] } });
 
 /** @param {Tools} t @param {object} status */
 const one = (t, status) => ({ "GET /cameras": /** @type {[number, unknown]} */ ([200, [camera(t, "back", { status: { state: "off", streams: [], redials: 0, requests: 0, ...status } })]]) });
@@ -63,7 +63,7 @@ export function cameraStates(t) {
 		"cameras.file": () => ({ ...at, answers: { "GET /cameras": [200, [camera(t, "front", { file: true })]] } }),
 		"cameras.bad": () => ({ ...at, answers: { "GET /cameras": [200, [
 			camera(t, "back", { status: { state: "off", looked: new Date().toISOString(), streams: [main({ layer: "", codec: "H265", width: 0, fps: 0, sound: "AAC", fault: fault(t, "h265") })], fault: fault(t, "h265") } }),
-			camera(t, "board", { as: "board", status: { state: "failing", streams: [main({ layer: "", codec: "", width: 0, fault: fault(t, "password") })], fault: fault(t, "password") } }),
+			camera(t, "board", { as: "board", status: { state: "failing", streams: [main({ layer: "", codec: "", width: 0, fault: fault(t, "password") })], fault: { ...fault(t, "password"), detail: "status 401" } } }),
 			camera(t, "front", { sub: "rtsp://192.0.2.64/9", status: { state: "off", looked: new Date().toISOString(), streams: [sub({ codec: "", width: 0, fault: fault(t, "path") }), main({ keyframeSeconds: 10, notes: [t.word("demo.camera.rare")] })] } }),
 		]] } }),
 		"cameras.waits": () => ({ ...at, answers: one(t, { state: "connecting", streams: [main({ layer: "", width: 0, fps: 0, waitSeconds: 3 })] }) }),

@@ -9,7 +9,7 @@ import { by, complain, el, sure, tell } from "./home-dom.js";
 /** @typedef {{code: string, text: Both, cure: Both, detail?: string}} Fault */
 /** @typedef {{layer: string, live: boolean, codec?: string, width?: number, height?: number, fps?: number, keyframeSeconds?: number, waitSeconds?: number, kbps?: number, transport?: string, sound?: string, fault?: Fault, notes?: Both[]}} Stream */
 /** @typedef {{state: "off" | "connecting" | "live" | "failing", looked?: string, streams: Stream[] | null, fault?: Fault}} Status */
-/** @typedef {{id: string, name: string, url: string, sub?: string, as: string, transport: string, user?: string, passwordSet: boolean, fingerprint?: string, sound?: boolean, file: boolean, status: Status}} Camera */
+/** @typedef {{id: string, name: string, url: string, sub?: string, as: string, transport: string, user?: string, passwordSet: boolean, fingerprint?: string, sound: boolean, file: boolean, status: Status}} Camera */
 /** @typedef {{ok: boolean, streams: Stream[] | null, fault?: Fault, verdict: Both}} Found */
 /** What a try has come to; why is a refusal to try. @typedef {{doing?: boolean, found?: Found, why?: string}} Tried */
 
@@ -73,7 +73,7 @@ export class Cameras {
 			...(s.cure ? [el("p", { class: "cure", text: s.cure })] : []),
 			el("p", { class: "second", text: [d.say(`camera.as.${c.as}`), c.url].join(" · ") }),
 			...(tried ? [] : mainFirst(c.status.streams ?? []).flatMap((one) => this.stream(one, c.status.fault))),
-			...(c.sound === true ? [el("p", { class: "second", text: d.say("camera.sound.on") })] : []),
+			...(c.sound ? [el("p", { class: "second", text: d.say("camera.sound.on") })] : []),
 			...(c.file ? [el("p", { class: "second", text: d.say("camera.file") })] : []),
 			...this.found(tried, (print) => void this.remember(c, print)),
 			el("p", { class: "keys" },
@@ -92,7 +92,7 @@ export class Cameras {
 		const d = this.desk;
 		const s = c.status;
 		if (s.fault && s.state !== "live") {
-			return { kind: "warning", text: d.pick(s.fault.text), cure: [d.pick(s.fault.cure), s.fault.code === "camera-password" ? d.say("camera.rests") : ""].filter(Boolean).join(d.say("camera.and")) };
+			return { kind: "warning", text: d.pick(s.fault.text), cure: [d.pick(s.fault.cure), s.fault.code === "camera-password" && s.fault.detail ? d.say("camera.rests") : ""].filter(Boolean).join(d.say("camera.and")) };
 		}
 		const waits = Math.max(0, ...(s.streams ?? []).filter((one) => one.layer !== "sub").map((one) => one.waitSeconds ?? 0));
 		switch (s.state) {
