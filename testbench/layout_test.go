@@ -238,7 +238,7 @@ func commandFault(words, targets, subcommands, folders []string) string {
 		return ""
 	case words[0] == "tongke" || words[0] == "dist/tongke":
 		return subcommand(words[1:])
-	case words[0] == ".ci/run":
+	case words[0] == ".ci/run", words[0] == "apt": // Debian's own
 		return ""
 	case len(words) > 2 && words[0] == "go" && words[1] == "run" && words[2] == "./cmd/tongke":
 		return subcommand(words[3:])
