@@ -10,11 +10,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"tongke/media/durable"
 )
 
 // FileName is the catalogue's name in the data directory.
@@ -115,10 +116,7 @@ func makeCatalogue(path string) (*catalogue, error) {
 	if err = errors.Join(err, db.Close()); err != nil {
 		return nil, fmt.Errorf("make catalogue: %w", err)
 	}
-	if err := os.Rename(half, path); err != nil {
-		return nil, fmt.Errorf("make catalogue: %w", err)
-	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := durable.Rename(half, path); err != nil {
 		return nil, fmt.Errorf("make catalogue: %w", err)
 	}
 	db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
@@ -218,44 +216,5 @@ func writeMark(dir string, m mark) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, markFile), append(data, '\n'))
-}
-
-// writeFile writes beside, syncs, renames, syncs the folder.
-func writeFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.half")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // a folder cannot be synced there
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return durable.WriteFile(filepath.Join(dir, markFile), append(data, '\n'), 0o600)
 }
