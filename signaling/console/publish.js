@@ -51,6 +51,10 @@ export class Publisher {
 		this.allowed = false;
 		/** this browser has no encoder for the lesson's pictures: the voice goes without them */
 		this.voiceOnly = false;
+		/** ends what waits for the connection: a closed one answers nothing any more @type {(why: Error) => void} */
+		this.leave = () => {};
+		/** @type {Promise<never>} rejected when the connection is given up */
+		this.left = new Promise(() => {});
 		/** @type {Promise<void>} one negotiation after the other */
 		this.turn = Promise.resolve();
 		/** @type {Promise<void>} one change of a sender's parameters after the other */
@@ -110,6 +114,8 @@ export class Publisher {
 	drop() {
 		clearTimeout(this.timer);
 		this.lines.clear();
+		this.orders = Promise.resolve();
+		this.leave(new ProtocolError("lost"));
 		this.pc?.close();
 		this.pc = null;
 	}
@@ -133,6 +139,9 @@ export class Publisher {
 			fresh = true;
 		}
 		const pc = this.pc;
+		const left = this.left;
+		/** @template T @param {Promise<T>} p @returns {Promise<T>} */
+		const here = (p) => Promise.race([p, left]);
 		let added = false;
 		for (const [source, track] of this.wanted) {
 			if (track !== null && !this.lines.has(source) && (source === "voice" || !this.voiceOnly)) {
@@ -145,10 +154,10 @@ export class Publisher {
 			return;
 		}
 		try {
-			await pc.setLocalDescription(await pc.createOffer({ iceRestart: restart }));
+			await here(pc.setLocalDescription(await here(pc.createOffer({ iceRestart: restart }))));
 			const tracks = [...this.lines].filter(([, t]) => t.direction !== "inactive").map(([source, t]) => ({ mid: t.mid ?? "", source }));
 			const answer = await this.client.request("media.up", { sdp: pc.localDescription?.sdp ?? "", tracks });
-			await pc.setRemoteDescription({ type: "answer", sdp: tuned(answer.sdp, { startKbps, stereo: this.options.stereo }) });
+			await here(pc.setRemoteDescription({ type: "answer", sdp: tuned(answer.sdp, { startKbps, stereo: this.options.stereo }) }));
 		} catch (e) {
 			if (this.pc === pc) {
 				this.drop(); // half negotiated: begin anew
@@ -177,6 +186,8 @@ export class Publisher {
 
 	connection() {
 		const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+		this.left = new Promise((_, reject) => (this.leave = reject));
+		this.left.catch(() => {}); // nobody may be waiting
 		pc.addEventListener("connectionstatechange", () => {
 			if (this.pc !== pc || (pc.connectionState !== "disconnected" && pc.connectionState !== "failed")) {
 				return;
