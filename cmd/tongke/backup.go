@@ -18,6 +18,7 @@ import (
 
 	"tongke/device/backup"
 	"tongke/device/identity"
+	"tongke/media/durable"
 	"tongke/signaling/store"
 )
 
@@ -55,7 +56,7 @@ func (c *backupCmd) Run(con *console) error {
 		err = out.Sync()
 	}
 	if err = errors.Join(err, out.Close()); err == nil {
-		err = os.Rename(out.Name(), c.File)
+		err = durable.Rename(out.Name(), c.File)
 	}
 	if err != nil {
 		return backupFault(c.File, err)

@@ -3,10 +3,10 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+
+	"tongke/media/durable"
 )
 
 // Files in a data directory that this command owns; each part names its own.
@@ -48,7 +48,7 @@ func (a addresses) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return dataFault(dir, writeFile(filepath.Join(dir, addressFile), append(doc, '\n'), 0o600))
+	return dataFault(dir, durable.Replace(filepath.Join(dir, addressFile), append(doc, '\n'), 0o600))
 }
 
 func readAddresses(dir string) (addresses, error) {
@@ -58,21 +58,4 @@ func readAddresses(dir string) (addresses, error) {
 		return a, err
 	}
 	return a, json.Unmarshal(doc, &a)
-}
-
-// writeFile writes beside, syncs and renames, so that a reader or a power cut never meets half a file.
-func writeFile(path string, doc []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already when all went well
-	_, err = f.Write(doc)
-	if err == nil {
-		err = errors.Join(f.Chmod(mode), f.Sync())
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return os.Rename(f.Name(), path)
 }

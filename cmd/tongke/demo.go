@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"tongke/media/durable"
 )
 
 // demoCmd shows a lesson on one computer: a core school and two member schools as three processes of this program, a synthetic teacher,
@@ -254,7 +256,7 @@ func (d *demo) writeFile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(d.dir, "demo.json"), append(doc, '\n'), 0o600); err != nil {
+	if err := durable.Replace(filepath.Join(d.dir, "demo.json"), append(doc, '\n'), 0o600); err != nil {
 		return dataFault(d.dir, err)
 	}
 	d.screen.pages(f)

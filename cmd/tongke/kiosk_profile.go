@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"tongke/media/durable"
 )
 
 // tidyProfile makes good what a power cut leaves in the browser's folder, so that the next start asks nobody anything: a lock of a browser
@@ -71,5 +73,5 @@ func mendSettings(path string) error {
 	if doc, err = json.Marshal(all); err != nil {
 		return fmt.Errorf("write settings: %w", err)
 	}
-	return writeFile(path, doc, 0o600)
+	return durable.Replace(path, doc, 0o600)
 }

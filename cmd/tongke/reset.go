@@ -10,10 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
+	"tongke/media/durable"
 	"tongke/media/library"
 	"tongke/signaling/store"
 )
@@ -40,10 +40,7 @@ func markReset(dir string, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, resetMarker), doc, 0o600); err != nil {
-		return dataFault(dir, err)
-	}
-	return syncFolder(dir)
+	return dataFault(dir, durable.WriteFile(filepath.Join(dir, resetMarker), doc, 0o600))
 }
 
 // finishReset erases a data directory that is marked; one that is not is left alone. The order matters: the keys first, because without
@@ -87,13 +84,13 @@ func finishReset(dir string, step func(path string) error) (erased bool, err err
 		e.folder(filepath.Join(m, "health.json"), false)
 	}
 	if e.err == nil {
-		e.err = syncFolder(dir)
+		e.err = durable.SyncFolder(dir)
 	}
 	if e.err == nil {
 		e.file(filepath.Join(dir, resetMarker), false)
 	}
 	if e.err == nil {
-		e.err = syncFolder(dir)
+		e.err = durable.SyncFolder(dir)
 	}
 	return e.err == nil, dataFault(dir, e.err)
 }
@@ -166,17 +163,6 @@ func overwrite(path string) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
-}
-
-func syncFolder(dir string) error {
-	if runtime.GOOS == "windows" { // a folder cannot be synced there
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // factoryReset has this running box erased: it still answers for a moment, then all parts end, and the same process starts anew as a box

@@ -15,6 +15,7 @@ import (
 
 	"tongke/device/backup"
 	"tongke/device/identity"
+	"tongke/media/durable"
 	"tongke/signaling/lesson"
 	"tongke/signaling/protocol"
 	"tongke/signaling/store"
@@ -199,11 +200,11 @@ func restore(dir string, r io.Reader) (m backup.Manifest, err error) {
 	if err != nil {
 		return m, err
 	}
-	if err = writeFile(filepath.Join(dir, restoreMarker), doc, 0o600); err != nil {
+	if err = durable.Replace(filepath.Join(dir, restoreMarker), doc, 0o600); err != nil {
 		return m, err
 	}
 	marked = true
-	if err = syncFolder(dir); err != nil {
+	if err = durable.SyncFolder(dir); err != nil {
 		return m, err
 	}
 	if late := errors.Join(free(), finishRestore(dir, nil)); late != nil { // the next start goes on
@@ -301,11 +302,11 @@ func (p restorePlan) finish(dir string, step func(string) error) error {
 	if err := os.RemoveAll(staging); err != nil {
 		return err
 	}
-	if err := syncFolder(dir); err != nil {
+	if err := durable.SyncFolder(dir); err != nil {
 		return err
 	}
 	if err := os.Remove(filepath.Join(dir, restoreMarker)); err != nil {
 		return err
 	}
-	return syncFolder(dir)
+	return durable.SyncFolder(dir)
 }

@@ -13,6 +13,7 @@ import (
 
 	"tongke/device/doctor"
 	"tongke/device/probe"
+	"tongke/media/durable"
 	"tongke/signaling/protocol"
 	"tongke/signaling/session"
 	"tongke/signaling/timetable"
@@ -295,7 +296,7 @@ func (t *selfTests) change(f func(*testKept)) {
 	f(&t.kept)
 	doc, err := json.Marshal(t.kept)
 	if err == nil {
-		err = writeFile(filepath.Join(t.d.dir, selfTestFile), doc, 0o600)
+		err = durable.Replace(filepath.Join(t.d.dir, selfTestFile), doc, 0o600)
 	}
 	if err != nil {
 		t.d.log.Warn("results of the self-test not kept", "err", err)

@@ -8,9 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
+
+	"tongke/device/durable"
 )
 
 // Inside is a tar: manifest.json, the files in the order of Names, and an empty entry "end", by which a stream that broke off is seen.
@@ -113,7 +114,7 @@ func Unpack(r io.Reader, dir string) (Manifest, error) {
 		return m, err
 	}
 	for _, d := range []string{filepath.Join(dir, "identity"), dir} {
-		if err := syncDir(d); err != nil {
+		if err := durable.SyncFolder(d); err != nil {
 			return m, err
 		}
 	}
@@ -183,15 +184,4 @@ func broken(err error) error {
 		return ErrDamaged
 	}
 	return err
-}
-
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" { // a folder cannot be synced there
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"tongke/device/durable"
 	"tongke/device/probe"
 )
 
@@ -127,7 +128,7 @@ func (l *Log) save() error {
 	if err != nil {
 		return fmt.Errorf("write health: %w", err)
 	}
-	if err := replace(filepath.Join(l.dir, FileName), doc); err != nil {
+	if err := durable.Replace(filepath.Join(l.dir, FileName), doc, 0o600); err != nil {
 		return fmt.Errorf("write health: %w", err)
 	}
 	short, err := json.Marshal(record{Counter: l.rec.Counter})
@@ -135,25 +136,9 @@ func (l *Log) save() error {
 		return fmt.Errorf("write health: %w", err)
 	}
 	for _, m := range l.mirrors {
-		_ = replace(filepath.Join(m, FileName), short) // one place is enough to run
+		_ = durable.Replace(filepath.Join(m, FileName), short, 0o600) // one place is enough to run
 	}
 	return nil
-}
-
-func replace(path string, doc []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".health-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already when all went well
-	_, err = f.Write(doc)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // Beat notes that the machine still lives; once a minute is enough to tell the day of a power cut.

@@ -31,6 +31,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"tongke/device/durable"
 )
 
 const (
@@ -247,7 +249,7 @@ func readOrMake[T any](path, what, cure string, parse func([]byte) (T, error), c
 		if data, err = create(); err != nil {
 			return zero, fmt.Errorf("make %s: %w", what, err)
 		}
-		if err = writeFile(path, data, 0o600); err != nil {
+		if err = durable.WriteFile(path, data, 0o600); err != nil {
 			return zero, fmt.Errorf("write %s: %w", what, err)
 		}
 	}

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tongke/device/durable"
 )
 
 // childDir names the folder in which a child process of the kill test opens identities until it is killed.
@@ -305,7 +307,7 @@ func TestKilledWhileMaking(t *testing.T) {
 			if _, err := Open(path, ""); err != nil {
 				t.Errorf("round %d: %v", round, err)
 			}
-			if halves, _ := filepath.Glob(filepath.Join(path, folder, "*"+halfSuffix)); len(halves) > 0 {
+			if halves, _ := filepath.Glob(filepath.Join(path, folder, "*"+durable.Half)); len(halves) > 0 {
 				t.Errorf("left: %v", halves)
 			}
 		}

@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tongke/device/durable"
 )
 
 const (
@@ -46,7 +48,7 @@ func (b *Box) openCA() error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, public) {
 		return nil
 	}
-	if err := writeFile(path, public, 0o644); err != nil {
+	if err := durable.WriteFile(path, public, 0o644); err != nil {
 		return fmt.Errorf("write site CA certificate: %w", err)
 	}
 	return nil
@@ -204,7 +206,7 @@ func (b *Box) issue(now time.Time, names []string) error {
 	if err != nil {
 		return fmt.Errorf("issue server certificate: %w", err)
 	}
-	if err := writeFile(filepath.Join(b.dir, serverFile), data, 0o600); err != nil && b.server.Leaf == nil {
+	if err := durable.WriteFile(filepath.Join(b.dir, serverFile), data, 0o600); err != nil && b.server.Leaf == nil {
 		return fmt.Errorf("write server certificate: %w", err)
 	} // with a full disk the new one is served from memory
 	b.server = b.withChain(pair)

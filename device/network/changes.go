@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"tongke/device/durable"
 	"tongke/device/probe"
 )
 
@@ -291,7 +292,7 @@ func (c *Changes) takeBack(ctx context.Context, w change) error {
 // forgetLocked ends the change that waited.
 func (c *Changes) forgetLocked() {
 	c.waits, c.token, c.phase = nil, "", written
-	if err := remove(c.path()); err != nil {
+	if err := durable.Remove(c.path()); err != nil {
 		c.cfg.Log.Warn("network change not forgotten", "err", err) // at the worst it is taken back once more, which changes nothing
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"tongke/device/durable"
 )
 
 // Helper is the part that runs as root, once for each request.
@@ -43,7 +45,7 @@ func (h Helper) Serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(did, write(h.Files.Answer, out, 0o644))
+	return errors.Join(did, durable.WriteFile(h.Files.Answer, out, 0o644))
 }
 
 // parseRequest understands a request or refuses it.
@@ -96,16 +98,16 @@ func (h Helper) do(ctx context.Context, r Request) error {
 		if err != nil {
 			return err
 		}
-		if err := write(tried, Render(r.Settings), 0o644); err != nil {
+		if err := durable.WriteFile(tried, Render(r.Settings), 0o644); err != nil {
 			return err
 		}
 	case askKeep:
-		if err := write(kept, Render(r.Settings), 0o644); err != nil {
+		if err := durable.WriteFile(kept, Render(r.Settings), 0o644); err != nil {
 			return err
 		}
-		return remove(tried) // both say the same: nothing is to be reloaded
+		return durable.Remove(tried) // both say the same: nothing is to be reloaded
 	case askUndo:
-		if err := remove(tried); err != nil {
+		if err := durable.Remove(tried); err != nil {
 			return err
 		}
 	}
@@ -116,17 +118,6 @@ func (h Helper) do(ctx context.Context, r Request) error {
 		return errManager("networkctl reconfigure", err)
 	}
 	return nil
-}
-
-func remove(name string) error {
-	err := os.Remove(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(name))
 }
 
 // Render writes settings as a .network file (systemd.network(5)). Everything in it has been understood before, so nothing needs quoting.

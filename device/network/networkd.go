@@ -11,10 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
+
+	"tongke/device/durable"
 )
 
 // Networkd is systemd-networkd. Its state is read from the files it keeps in /run/systemd/netif; its configuration is written by the
@@ -183,7 +183,7 @@ func (f Files) Ask(ctx context.Context, r Request) error {
 	if err != nil {
 		return err
 	}
-	if err := write(f.Request, doc, 0o644); err != nil { // without secrets, for a root that has no other rights than its name
+	if err := durable.WriteFile(f.Request, doc, 0o644); err != nil { // without secrets, for a root that has no other rights than its name
 		return fmt.Errorf("ask the network helper: %w", err)
 	}
 	defer os.Remove(f.Request)
@@ -201,7 +201,7 @@ func (f Files) Ask(ctx context.Context, r Request) error {
 		select {
 		case <-tick.C:
 		case <-again.C:
-			if err := write(f.Request, doc, 0o644); err != nil {
+			if err := durable.WriteFile(f.Request, doc, 0o644); err != nil {
 				return fmt.Errorf("ask the network helper: %w", err)
 			}
 		case <-ctx.Done():
@@ -225,40 +225,4 @@ func readSmall(name string) ([]byte, error) {
 		err = fmt.Errorf("%s is too long", name)
 	}
 	return doc, err
-}
-
-// write writes beside, syncs and renames, so that a power cut leaves the old or the new.
-func write(name string, doc []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already when all went well
-	_, err = f.Write(doc)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), name); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(name))
-}
-
-// syncFolder makes a rename or a removal last over a power cut.
-func syncFolder(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) { // a file system without
-		err = nil
-	}
-	return errors.Join(err, d.Close())
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"tongke/device/durable"
 	"tongke/device/probe"
 )
 
@@ -105,7 +106,7 @@ func (c *Changes) noteLocked() error {
 	if err != nil {
 		return err
 	}
-	return write(c.path(), doc, 0o600)
+	return durable.WriteFile(c.path(), doc, 0o600)
 }
 
 // Confirm keeps the change whose token this is.

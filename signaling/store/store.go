@@ -19,6 +19,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"tongke/media/durable"
 )
 
 // FileName is the database's name in the data directory.
@@ -104,9 +106,7 @@ func create(dir, path string) (*Store, error) {
 		return Open(dir)
 	}
 	if err = db.Sync(); err == nil {
-		if err = os.Rename(half, path); err == nil {
-			err = syncDir(dir)
-		}
+		err = durable.Rename(half, path)
 	}
 	if err != nil {
 		s.Close()

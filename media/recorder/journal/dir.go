@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"tongke/media/durable"
 )
 
 // segments lists the numbers of a journal's segments, rising.
@@ -55,7 +57,7 @@ func tidy(dir string) error {
 		removed = true
 	}
 	if removed {
-		return syncDir(dir)
+		return durable.SyncFolder(dir)
 	}
 	return nil
 }
@@ -107,7 +109,7 @@ func remove(dir string, keys Keys) error {
 		err = errors.Join(mark.Sync(), mark.Close())
 	}
 	if err == nil {
-		err = syncDir(dir)
+		err = durable.SyncFolder(dir)
 	}
 	if err == nil {
 		err = keys.EraseLesson(filepath.Base(dir))
@@ -130,7 +132,7 @@ func remove(dir string, keys Keys) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
+	return durable.SyncFolder(filepath.Dir(dir))
 }
 
 // Tidy finishes what a power cut interrupted in the journals under root: deletions and rewritings. Journals being written are left alone.

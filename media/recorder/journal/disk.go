@@ -2,7 +2,8 @@ package journal
 
 import (
 	"os"
-	"path/filepath"
+
+	"tongke/media/durable"
 )
 
 // Disk is what a Writer asks of the file system beside removing; journaltest has one that fails on demand.
@@ -32,12 +33,7 @@ func (system) Create(path string) (File, error) {
 	return systemFile{f}, nil
 }
 
-func (system) Rename(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(to))
-}
+func (system) Rename(from, to string) error { return durable.Rename(from, to) }
 
 type systemFile struct{ *os.File }
 

@@ -5,7 +5,6 @@ package journal
 import (
 	"errors"
 	"os"
-	"runtime"
 	"syscall"
 	"time"
 )
@@ -13,18 +12,6 @@ import (
 func datasync(f *os.File) error { return f.Sync() }
 
 func preallocate(*os.File, int64) {}
-
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" { // a folder cannot be synced
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
 
 func full(err error) bool { return errors.Is(err, syscall.ENOSPC) }
 

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"tongke/media/durable"
 )
 
 // EraseSource makes one source of a journal unreadable for ever, by its key. A Writer beside it leaves the source out from its next segment on.
@@ -54,7 +56,7 @@ func dropDerived(dir string) error {
 		dropped = true
 	}
 	if dropped {
-		return syncDir(dir)
+		return durable.SyncFolder(dir)
 	}
 	return nil
 }
@@ -128,7 +130,7 @@ func (r *Reader) rewrite(p *part, e ErasedRange) error {
 	if err := os.Remove(dead); err != nil {
 		return err
 	}
-	return syncDir(r.dir)
+	return durable.SyncFolder(r.dir)
 }
 
 // beside is the system's disk for a segment that is made beside the one that it replaces, on every system.

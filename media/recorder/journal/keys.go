@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"sync"
+
+	"tongke/media/durable"
 )
 
 const (
@@ -62,7 +64,7 @@ func OpenKeys(dir string) (*KeyDir, error) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("make folder of keys: %w", err)
 		}
-		if err := syncDir(filepath.Dir(dir)); err != nil {
+		if err := durable.SyncFolder(filepath.Dir(dir)); err != nil {
 			return nil, fmt.Errorf("make folder of keys: %w", err)
 		}
 	}
@@ -166,7 +168,7 @@ func (k *KeyDir) EraseLesson(lesson string) error {
 		err = os.Remove(f.path)
 	}
 	if err == nil {
-		err = syncDir(k.dir)
+		err = durable.SyncFolder(k.dir)
 	}
 	if err != nil {
 		return fmt.Errorf("erase keys of %s: %w", lesson, err)
@@ -292,10 +294,7 @@ func (f *keyFile) create(text slotText) (err error) {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(half, f.path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(f.path))
+	return durable.Rename(half, f.path)
 }
 
 // zeroFile overwrites a file's blocks in place and syncs them.

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"tongke/media/durable"
 )
 
 // Sync puts on the disk what was taken, and waits for it. An error is a *FaultError: nothing taken since Synced is stored yet, all of it
@@ -211,7 +213,7 @@ func (w *Writer) Forget(before time.Duration) error {
 		return nil
 	}
 	w.past = w.past[n:]
-	return syncDir(w.dir)
+	return durable.SyncFolder(w.dir)
 }
 
 // Close writes what waits, seals the segment and lets go of the journal. Closing twice is harmless.

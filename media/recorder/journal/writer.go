@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"tongke/media/durable"
 	"tongke/media/packet"
 )
 
@@ -174,7 +175,7 @@ func makeDir(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
 		return err
 	}
-	return syncDir(parent)
+	return durable.SyncFolder(parent)
 }
 
 // begin makes the next segment.
