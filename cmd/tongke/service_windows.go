@@ -31,14 +31,9 @@ func (serviceInstallCmd) Run(con *console) error {
 		return fmt.Errorf("reach the service manager (as administrator?): %w", err)
 	}
 	defer m.Disconnect()
-	s, err := m.OpenService(serviceName)
+	s, err := openOrMake(m, program)
 	if err != nil {
-		s, err = m.CreateService(serviceName, program, mgr.Config{
-			DisplayName: "tongke 同课", Description: "One lesson for several schools. 一节课，几所学校一起上。", StartType: mgr.StartAutomatic,
-		}, "service", "run")
-		if err != nil {
-			return fmt.Errorf("make the service: %w", err)
-		}
+		return err
 	}
 	defer s.Close()
 	// Started anew after a crash: at once, at once, then each ten seconds; a day without one forgets the count.
@@ -46,11 +41,38 @@ func (serviceInstallCmd) Run(con *console) error {
 	if err := s.SetRecoveryActions(again, 86400); err != nil {
 		return fmt.Errorf("have the service restarted: %w", err)
 	}
+	if err := s.SetRecoveryActionsOnNonCrashFailures(true); err != nil { // an end with an error is one that Windows does not count as a crash
+		return fmt.Errorf("have the service restarted: %w", err)
+	}
 	if err := s.Start(); err != nil && !errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
 		return fmt.Errorf("start the service: %w", err)
 	}
 	fmt.Fprintln(con.out, "installed tongke, data in "+serviceData())
 	return nil
+}
+
+// openOrMake returns the service; one that is there already is given this program.
+func openOrMake(m *mgr.Mgr, program string) (*mgr.Service, error) {
+	s, err := m.OpenService(serviceName)
+	if err != nil {
+		s, err = m.CreateService(serviceName, program, mgr.Config{
+			DisplayName: "tongke 同课", Description: "One lesson for several schools. 一节课，几所学校一起上。", StartType: mgr.StartAutomatic,
+		}, "service", "run")
+		if err != nil {
+			return nil, fmt.Errorf("make the service: %w", err)
+		}
+		return s, nil
+	}
+	c, err := s.Config()
+	if err == nil {
+		c.BinaryPathName = windows.ComposeCommandLine([]string{program, "service", "run"})
+		err = s.UpdateConfig(c)
+	}
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("change the service: %w", err)
+	}
+	return s, nil
 }
 
 // Run ends the service and removes it; its data stay.
@@ -88,6 +110,28 @@ func (serviceRunCmd) Run(con *console) error {
 	return svc.Run(serviceName, &windowsService{con: con})
 }
 
+// logLimit is where the service's log begins anew; the one before is kept.
+const logLimit = 10 << 20
+
+// serviceLog opens the file that takes the daemon's standard error: a service has none of its own.
+func serviceLog(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "tongke.log")
+	if info, err := os.Stat(path); err == nil && info.Size() > logLimit {
+		if err := os.Rename(path, path+".old"); err != nil {
+			return nil, err
+		}
+	}
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 type windowsService struct{ con *console }
 
 // Execute is svc.Handler: it runs the daemon as a person would, with an input that closes when the service is to end.
@@ -98,10 +142,16 @@ func (w *windowsService) Execute(_ []string, requests <-chan svc.ChangeRequest, 
 		return true, 1
 	}
 	w.con.in = read
+	if log, err := serviceLog(serviceData()); err == nil { // without one it runs all the same
+		defer log.Close()
+		w.con.err = log
+	}
+	box := runCmd{Data: serviceData(), UntilStdinCloses: true}
+	if file := filepath.Join(serviceData(), "tongke.toml"); exists(file) {
+		box.Config = file
+	}
 	done := make(chan error, 1)
-	go func() { // ends with the daemon, which ends when its input does
-		done <- (&runCmd{Data: serviceData(), UntilStdinCloses: true}).Run(w.con)
-	}()
+	go func() { done <- box.Run(w.con) }() // ends with the daemon, which ends when its input does
 	status <- svc.Status{State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown}
 	for {
 		select {

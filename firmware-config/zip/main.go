@@ -1,9 +1,10 @@
 // Command zip packs files into an archive that is the same bytes each time: sorted, without folders, all with the time of
-// SOURCE_DATE_EPOCH.
+// SOURCE_DATE_EPOCH. Texts get the line ends of Windows.
 package main
 
 import (
 	"archive/zip"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -54,6 +55,19 @@ func add(w *zip.Writer, file string, at time.Time) error {
 	defer in.Close()
 	to, err := w.CreateHeader(&zip.FileHeader{Name: "tongke/" + filepath.Base(file), Method: zip.Deflate, Modified: at})
 	if err != nil {
+		return err
+	}
+	switch filepath.Ext(file) {
+	case ".cmd", ".txt": // as the system there writes and shows them
+		doc, err := io.ReadAll(in)
+		if err != nil {
+			return err
+		}
+		doc = bytes.ReplaceAll(doc, []byte("\n"), []byte("\r\n"))
+		if filepath.Ext(file) == ".txt" {
+			doc = append([]byte("\xef\xbb\xbf"), doc...) // UTF-8, says the mark
+		}
+		_, err = to.Write(doc)
 		return err
 	}
 	_, err = io.Copy(to, in)
