@@ -63,7 +63,7 @@ func add(w *zip.Writer, file string, at time.Time) error {
 		if err != nil {
 			return err
 		}
-		doc = bytes.ReplaceAll(doc, []byte("\n"), []byte("\r\n"))
+		doc = bytes.ReplaceAll(bytes.ReplaceAll(doc, []byte("\r"), nil), []byte("\n"), []byte("\r\n"))
 		if filepath.Ext(file) == ".txt" {
 			doc = append([]byte("\xef\xbb\xbf"), doc...) // UTF-8, says the mark
 		}
