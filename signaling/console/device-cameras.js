@@ -70,7 +70,7 @@ export class Cameras {
 		return el("li", { class: `card camera ${s.kind}` },
 			el("h3", { text: c.name }),
 			el("p", { class: "cause" }, el("span", { class: "mark", text: marks[s.kind] ?? "·", "aria-hidden": "true" }), s.text),
-			...(s.cure ? [el("p", { class: "cure", text: s.cure })] : []),
+			...(s.cure && !tried?.found?.fault ? [el("p", { class: "cure", text: s.cure })] : []),
 			el("p", { class: "second", text: [d.say(`camera.as.${c.as}`), c.url].join(" · ") }),
 			...(tried ? [] : mainFirst(c.status.streams ?? []).flatMap((one) => this.stream(one, c.status.fault))),
 			...(c.sound ? [el("p", { class: "second", text: d.say("camera.sound.on") })] : []),
