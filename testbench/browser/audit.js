@@ -43,13 +43,23 @@ window.audit = ({ target = 48, contrast = 4.5, apart = 8 } = {}) => {
 	}
 	// What stays in its place while the page moves below it comes near everything.
 	const moving = (e) => { for (let x = e; x; x = x.parentElement) if (["sticky", "fixed"].includes(getComputedStyle(x).position)) return true; return false; };
+	// What scrolls by itself comes near nothing outside it with what is scrolled out of sight.
+	const scroller = (e) => { let x = e.parentElement; while (x && getComputedStyle(x).overflowY === "visible") x = x.parentElement; return x; };
+	const within = (r, s) => {
+		const c = s?.getBoundingClientRect() ?? r;
+		return { left: Math.max(r.left, c.left), top: Math.max(r.top, c.top), right: Math.min(r.right, c.right), bottom: Math.min(r.bottom, c.bottom) };
+	};
 	// Two targets that do not lie over each other are 8 px apart, so that a finger meets one.
-	const targets = [...open.querySelectorAll("button, a, input, select, summary")].filter(seen).map((e) => [e, ((e.type === "checkbox" || e.type === "radio") && e.closest("label") ? e.closest("label") : e).getBoundingClientRect()]);
-	for (const [i, [a, p]] of targets.entries()) {
-		for (const [b, q] of targets.slice(i + 1)) {
+	const targets = [...open.querySelectorAll("button, a, input, select, summary")].filter(seen).map((e) => [e, ((e.type === "checkbox" || e.type === "radio") && e.closest("label") ? e.closest("label") : e).getBoundingClientRect(), scroller(e)]);
+	for (const [i, [a, whole, of]] of targets.entries()) {
+		for (const [b, other, by] of targets.slice(i + 1)) {
+			const [p, q] = of === by ? [whole, other] : [within(whole, of), within(other, by)];
+			if (p.bottom <= p.top || q.bottom <= q.top) {
+				continue;
+			}
 			const x = Math.max(q.left - p.right, p.left - q.right);
 			const y = Math.max(q.top - p.bottom, p.top - q.bottom);
-			if (Math.max(x, y) > -1 && Math.max(x, y) < apart - 0.5 && !a.closest("[role=menu]") && moving(a) === moving(b)) {
+			if (Math.max(x, y) > -1 && Math.max(x, y) < apart - 0.5 && ![a, b].some((e) => e.closest("[role=menu]")) && moving(a) === moving(b)) {
 				faults.push(`${name(a)} and ${name(b)} are ${Math.max(x, y).toFixed(0)} px apart`);
 			}
 		}
