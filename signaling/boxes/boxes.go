@@ -131,9 +131,10 @@ type Roster struct {
 	owed   map[string]bool      // rows whose call is to be answered once it is written
 	called map[string]time.Time // when a box's last call was believed
 	mine   *own
-	mineAt []time.Time // of the last own calls
-	unsaid bool        // mine is to be written
-	urgent bool        // a call has changed: the parent is told now
+	mineAt []time.Time      // of the last own calls
+	unsaid bool             // mine is to be written
+	audits []store.AuditRow // are to be written with what they tell of
+	urgent bool             // a call has changed: the parent is told now
 
 	// Of Run's goroutine.
 	told   map[string][]byte // what the parent was told of each box, as sent
@@ -260,72 +261,6 @@ func (r *Roster) pass(now time.Time, tick bool) {
 	if tick || urgent || r.to != parent {
 		r.tell(parent, now)
 	}
-}
-
-// save writes what is to be written, then answers the calls that are on the disk by it.
-func (r *Roster) save() error {
-	r.write.Lock()
-	defer r.write.Unlock()
-	r.mu.Lock()
-	put, gone := map[string]row{}, []string{}
-	for id := range r.dirty {
-		if one, ok := r.rows[id]; ok {
-			put[id] = one
-		} else {
-			gone = append(gone, id)
-		}
-	}
-	mine, unsaid := r.mine, r.unsaid
-	if mine != nil {
-		c := *mine
-		mine = &c
-	}
-	owed := r.owed
-	r.dirty, r.owed, r.unsaid = map[string]bool{}, map[string]bool{}, false
-	r.mu.Unlock()
-	if len(put)+len(gone) > 0 || unsaid {
-		err := r.cfg.Store.Update(func(tx *store.Tx) error {
-			for _, id := range gone {
-				if err := rows.Delete(tx, id); err != nil {
-					return err
-				}
-			}
-			for id, one := range put {
-				if err := rows.Put(tx, id, one); err != nil {
-					return err
-				}
-			}
-			switch {
-			case !unsaid:
-				return nil
-			case mine == nil:
-				return calls.Delete(tx, store.KeyCall)
-			}
-			return calls.Put(tx, store.KeyCall, *mine)
-		})
-		if err != nil {
-			r.again(put, gone, owed, unsaid)
-			return fmt.Errorf("write boxes: %w", err)
-		}
-	}
-	r.answer(owed)
-	return nil
-}
-
-// again puts back what was not written.
-func (r *Roster) again(put map[string]row, gone []string, owed map[string]bool, unsaid bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for id := range put {
-		r.dirty[id] = true
-	}
-	for _, id := range gone {
-		r.dirty[id] = true
-	}
-	for id := range owed {
-		r.owed[id] = true
-	}
-	r.unsaid = r.unsaid || unsaid
 }
 
 // tidy forgets the rows of boxes whose child is none any more, and an own call that was dealt with long ago.

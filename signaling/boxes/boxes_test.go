@@ -407,14 +407,19 @@ func TestWhatIsNotKeptIsNotAnswered(t *testing.T) {
 	if _, had, _ := n.Mine(); had {
 		t.Error("the room is told that the core has it")
 	}
+	for range 2 {
+		if err := c.Answer(north, n.mine.Call.ID, protocol.CallSeen, somebody); err == nil {
+			t.Error("a person is told that it is kept")
+		}
+	}
 	n.TakeBack(somebody)
 	n.st.Close()
 	n.mine = nil
 	if _, err := n.Raise(protocol.CallFromPage, "", somebody); err == nil {
 		t.Error("raised on a closed disk")
 	}
-	if n.mine != nil {
-		t.Error("and kept in memory")
+	if n.mine != nil || len(n.Roster.audits) > 0 {
+		t.Errorf("and kept in memory: %+v %+v", n.mine, n.Roster.audits)
 	}
 }
 

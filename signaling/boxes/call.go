@@ -3,6 +3,7 @@ package boxes
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"tongke/signaling/protocol"
@@ -47,12 +48,12 @@ func (r *Roster) Raise(from, code string, who Who) (Call, error) {
 	before := r.mine
 	next := &own{Call: Call{ID: hex.EncodeToString(id), Since: now, From: from, Code: code, State: protocol.CallOpen, At: now}}
 	r.mine, r.unsaid, r.urgent = next, true, true
+	r.auditLocked(store.AuditCall, who, r.cfg.Box, next.Call)
 	r.mu.Unlock()
 	if err := r.save(); err != nil {
 		r.undo(next, before)
 		return Call{}, err
 	}
-	r.audit(store.AuditCall, who, r.cfg.Box, next.Call)
 	r.nudge()
 	return next.Call, nil
 }
@@ -61,6 +62,7 @@ func (r *Roster) Raise(from, code string, who Who) (Call, error) {
 func (r *Roster) undo(next, before *own) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.audits = slices.DeleteFunc(r.audits, func(a store.AuditRow) bool { return a.Object == r.cfg.Box })
 	if r.mine == next {
 		r.mine = before
 	}
@@ -85,12 +87,12 @@ func (r *Roster) TakeBack(who Who) error {
 		r.mine = nil
 	}
 	after := r.mine
+	r.auditLocked(store.AuditCallBack, who, r.cfg.Box, before.Call)
 	r.mu.Unlock()
 	if err := r.save(); err != nil {
 		r.undo(after, before)
 		return err
 	}
-	r.audit(store.AuditCallBack, who, r.cfg.Box, before.Call)
 	r.nudge()
 	return nil
 }
@@ -110,7 +112,7 @@ func (r *Roster) Answer(box, id, state string, who Who) error {
 		return ErrNoCall
 	case rank(state) <= rank(call.State):
 		r.mu.Unlock()
-		return nil
+		return r.save() // the first time may not have come to the disk
 	}
 	next := *call
 	next.State, next.At, next.By = state, now, who.Name
@@ -123,27 +125,25 @@ func (r *Roster) Answer(box, id, state string, who Who) error {
 		r.dirty[box], r.owed[box] = true, true
 	}
 	r.urgent = true
-	r.mu.Unlock()
-	if err := r.save(); err != nil {
-		return err // it stays to be written, and the box is told once it is
-	}
 	action := store.AuditCallSeen
 	if state == protocol.CallDone {
 		action = store.AuditCallDone
 	}
-	r.audit(action, who, box, next)
+	r.auditLocked(action, who, box, next)
+	r.mu.Unlock()
+	if err := r.save(); err != nil {
+		return err // it stays to be written, and the box is told once it is
+	}
 	r.nudge()
 	return nil
 }
 
-// audit leaves a row; the call itself stands whether that succeeds or not.
-func (r *Roster) audit(action string, who Who, box string, c Call) {
+// auditLocked has a row written together with what it tells of.
+func (r *Roster) auditLocked(action string, who Who, box string, c Call) {
 	detail := map[string]string{"call": c.ID, "since": c.Since.Format(time.RFC3339), "from": c.From}
 	if c.Code != "" {
 		detail["code"] = c.Code
 	}
 	r.cfg.Log.Info(action, "box", box, "by", who.Name, "role", who.Role, "since", c.Since)
-	if err := r.cfg.Store.Audit(store.AuditRow{At: time.Now().UTC(), Action: action, Who: who.Name, Role: who.Role, Object: box, Detail: detail}); err != nil {
-		r.cfg.Log.Error("audit not written", "action", action, "err", err)
-	}
+	r.audits = append(r.audits, store.AuditRow{At: time.Now().UTC(), Action: action, Who: who.Name, Role: who.Role, Object: box, Detail: detail})
 }
