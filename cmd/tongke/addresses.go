@@ -55,7 +55,14 @@ func (d *daemon) keepCalling(ctx context.Context) error {
 			d.log.Warn("boxes below not read", "err", err)
 			continue
 		}
-		d.callBelow(ctx, whomToCall(due, children, d.online, time.Now()))
+		if len(children) == 0 {
+			continue
+		}
+		up := map[string]bool{}
+		for _, p := range d.node.Stats().Peers {
+			up[p.Peer.ID] = up[p.Peer.ID] || p.Up
+		}
+		d.callBelow(ctx, whomToCall(due, children, up, time.Now()))
 	}
 }
 
@@ -66,9 +73,9 @@ type nextCall struct {
 }
 
 // whomToCall takes those that are due and away, and notes when they are again.
-func whomToCall(due map[string]nextCall, children []store.Child, online func(string) bool, now time.Time) (list []store.Child) {
+func whomToCall(due map[string]nextCall, children []store.Child, up map[string]bool, now time.Time) (list []store.Child) {
 	for _, c := range children {
-		if len(c.URLs) == 0 || online(c.ID) {
+		if len(c.URLs) == 0 || up[c.ID] {
 			delete(due, c.ID)
 			continue
 		}

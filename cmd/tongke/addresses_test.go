@@ -19,7 +19,7 @@ func TestWhomToCall(t *testing.T) {
 	now := time.Date(2026, 9, 1, 20, 0, 0, 0, time.UTC)
 	var calls []time.Duration
 	for at := time.Duration(0); at < 10*time.Hour; at += callFirst {
-		for _, c := range whomToCall(due, children, func(id string) bool { return id == "on" }, now.Add(at)) {
+		for _, c := range whomToCall(due, children, map[string]bool{"on": true}, now.Add(at)) {
 			if c.ID != "off" {
 				t.Fatalf("%s is called", c.ID)
 			}
@@ -29,7 +29,7 @@ func TestWhomToCall(t *testing.T) {
 	if len(calls) < 60 || len(calls) > 80 || calls[1] > 10*time.Second {
 		t.Errorf("%d calls, the first %v", len(calls), calls[:5])
 	}
-	here := func(string) bool { return true }
+	here := map[string]bool{"on": true, "off": true, "old": true}
 	if list := whomToCall(due, children, here, now); len(list) != 0 || len(due) != 0 {
 		t.Errorf("all are there: %v, %v", list, due)
 	}

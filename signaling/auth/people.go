@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"tongke/signaling/store"
@@ -178,6 +179,6 @@ func personName(s string) bool {
 		return false
 	}
 	return !strings.ContainsFunc(s, func(r rune) bool {
-		return r < ' ' || r == '/' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029'
+		return r == '/' || !unicode.IsGraphic(r) // nor a sign that nobody sees
 	})
 }

@@ -51,6 +51,15 @@ func TestCodeForANewPassword(t *testing.T) {
 	})
 }
 
+// TestNamesThatLookAlike: a sign that nobody sees would make a second 李芳.
+func TestNamesThatLookAlike(t *testing.T) {
+	for name, want := range map[string]bool{"李芳": true, "Li Fang": true, "李\u200b芳": false, "\u202e芳李": false, "李芳\u2028": false, "a/b": false, " 李": false, "": false} {
+		if got := personName(name); got != want {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+}
+
 func TestTeaches(t *testing.T) {
 	for _, tt := range []struct {
 		p    Principal

@@ -35,6 +35,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -198,7 +199,8 @@ func place(s string) bool {
 		return false
 	}
 	for _, r := range s {
-		if r < ' ' || r == '/' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+		// Signs that nobody sees would make another box's name of a known one, or turn the rest of a line around.
+		if r == '/' || !unicode.IsGraphic(r) {
 			return false
 		}
 	}

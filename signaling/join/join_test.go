@@ -348,7 +348,7 @@ func TestFiveWrongCodesAMinute(t *testing.T) {
 func TestInvitations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openStore(t)
-		for _, in := range []join.Invitation{{}, {Campus: "a/b"}, {Campus: "a\nb"}, {Campus: strings.Repeat("x", 65)}, {Campus: "a", Name: "a/b"}, {Campus: "a", Classroom: " x"}} {
+		for _, in := range []join.Invitation{{}, {Campus: "a/b"}, {Campus: "a\nb"}, {Campus: "三河\u200b小学"}, {Campus: "\u202e学小"}, {Campus: "a", Name: "x\ufeff"}, {Campus: "a\u2028b"}, {Campus: "a\x7f"}, {Campus: strings.Repeat("x", 65)}, {Campus: "a", Name: "a/b"}, {Campus: "a", Classroom: " x"}} {
 			if _, _, err := join.Invite(s, in); !errors.Is(err, join.ErrPlace) {
 				t.Errorf("%+v: %v", in, err)
 			}
