@@ -169,6 +169,7 @@ func (d *daemon) start() error {
 	d.parts.start("boxes", d.roster.Run)
 	d.parts.start("check", d.desk.check.Run)
 	d.parts.start("network", d.desk.network.Run)
+	d.parts.start("volume", d.desk.keepVolume)
 	d.parts.start("self-test", d.tests.Run)
 	d.parts.start("pairing", d.pairer.Run)
 	d.parts.start("trust", d.keepTrust)

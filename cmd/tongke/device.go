@@ -92,7 +92,8 @@ type deviceWatch struct {
 	links  func() (peers []cascade.PeerStats, root bool)
 	space  func() (lessons int) // that still fit; -1 not known
 
-	profile profile.Profile // of newDeviceWatch
+	profile profile.Profile // of newDeviceWatch, as the next
+	booted  time.Time
 	minutes *health.Minutes // the plots
 	minute  uplinkMeter     // of Run's goroutine, as the next
 	short   uplinkMeter
@@ -120,7 +121,7 @@ func (d *daemon) newDeviceWatch() *deviceWatch {
 		w.log.Error("machine not read", "err", err)
 		return w
 	}
-	w.profile = c.Profile
+	w.profile, w.booted = c.Profile, time.Now().Add(-m.Uptime)
 	w.log.Info("profile", "name", c.Name, "reason", c.Reason)
 	if w.past, err = health.Open(d.dir, mirrors(), m, time.Now()); err != nil {
 		w.log.Warn("history not kept", "err", err)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -31,6 +32,7 @@ type deviceDesk struct {
 	run     network.Runner
 	sound   func() probe.Sound
 	card    func(number int) (alsa.Card, error)
+	volume  sync.Mutex   // held while volumeFile is changed
 	reset   func() error // erases everything and begins anew, a moment later
 	off     func()       // switches the machine off, a moment later
 }

@@ -27,6 +27,7 @@ func (k *deviceDesk) OpenVolume(ctx context.Context, what string) (api.DeviceVol
 		k.d.log.Warn("volume not turned up", "what", what, "err", err)
 		return v, volumeWords(err, what == api.VolumeMicrophone)
 	}
+	k.noteVolume(what, true)
 	k.d.device.look(ctx)
 	return v, nil
 }
