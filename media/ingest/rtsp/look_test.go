@@ -243,3 +243,38 @@ func TestRareKeyframes(t *testing.T) {
 		t.Error("waits while live")
 	}
 }
+
+// TestCertificate: a camera that signs its own certificate is refused with the fingerprint to compare, and known by it afterwards; another one
+// in its place is not, and gets no password.
+func TestCertificate(t *testing.T) {
+	t.Parallel()
+	own := selfSigned(t)
+	fake := newFake(t, &fakeCamera{tcpOnly: true, films: usual(), user: "admin", password: "right", tls: own})
+	sum := sha256.Sum256(own.Certificates[0].Certificate[0])
+	print, other := hex.EncodeToString(sum[:]), strings.Repeat("ab", sha256.Size)
+	for _, c := range []struct{ name, fingerprint, want string }{
+		{"unknown", "", Certificate},
+		{"another", other, Certificate},
+		{"its own", print, ""},
+		{"its own, as its page writes it", strings.ToUpper(strings.Join(pairs(print), ":")), ""},
+	} {
+		_, shown := fake.counts()
+		cam := New(Config{Name: "a", Main: fake.url("main"), User: "admin", Password: "right", Fingerprint: c.fingerprint}, discard)
+		cam.Look(t.Context())
+		f := cam.Status().Fault
+		if (f == nil) != (c.want == "") || f != nil && (f.Code != c.want || f.Detail != "sha256 "+print) {
+			t.Errorf("%s: %v", c.name, f)
+		}
+		if _, now := fake.counts(); (now == shown) != (c.want != "") {
+			t.Errorf("%s: the password was shown %d times", c.name, now-shown)
+		}
+	}
+}
+
+// pairs cuts a text into pieces of two.
+func pairs(s string) (out []string) {
+	for i := 0; i < len(s); i += 2 {
+		out = append(out, s[i:i+2])
+	}
+	return out
+}
