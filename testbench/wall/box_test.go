@@ -83,7 +83,7 @@ func newBox(t *testing.T) *box {
 			u := b.uplink
 			return &u
 		},
-		Assist: func(string, string, string) *protocol.Assist {
+		Assist: func(string, string, string, int) *protocol.Assist {
 			return &protocol.Assist{URL: "https://192.0.2.1:8443/assist#K7M3PX", Code: "K7M3PX"}
 		},
 		Log: log,
