@@ -1,6 +1,10 @@
 package mux
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"tongke/media/codec"
+)
 
 // boxes writes ISO base media boxes (ISO/IEC 14496-12), big-endian, each with its size known when its inside is written.
 type boxes struct{ b []byte }
@@ -144,7 +148,7 @@ func (w *boxes) trak(t trackSpec) {
 // edts writes the edit list: an empty edit up to the first sample, then the samples, of sound without what the decoder needs to settle.
 func (w *boxes) edts(t trackSpec) {
 	skip := uint64(0)
-	if !t.stream.codec.Video() {
+	if t.stream.codec == codec.Opus {
 		skip = preSkip
 	}
 	if t.empty == 0 && skip == 0 {
@@ -185,9 +189,12 @@ func (w *boxes) minf(t trackSpec) {
 		w.box("stbl", func() {
 			w.full("stsd", 0, 0, func() {
 				w.u32(1)
-				if t.stream.codec.Video() {
+				switch {
+				case t.stream.codec.Video():
 					w.avc(t)
-				} else {
+				case t.stream.codec.G711():
+					w.flac()
+				default:
 					w.opus()
 				}
 			})
@@ -249,6 +256,19 @@ func (w *boxes) opus() {
 			w.u32(soundScale)
 			w.zero(3)
 		})
+	})
+}
+
+// flac is the sample entry of "Encapsulation of FLAC in ISO Base Media File Format" §3.3.1.
+func (w *boxes) flac() {
+	w.box("fLaC", func() {
+		w.zero(6)
+		w.u16(1)
+		w.zero(8)
+		w.u16(1, flacBits)
+		w.zero(4)
+		w.u32(flacScale << 16)
+		w.full("dfLa", 0, 0, func() { w.b = append(w.b, flacInfo()...) })
 	})
 }
 

@@ -1,5 +1,6 @@
 // Package mux turns a journal into what players read: fragments for Media Source with a time index, and whole files to keep. Nothing is
-// decoded or encoded: packets become frames, frames get their place on the journal's timeline, and boxes are written around them.
+// decoded or encoded: packets become frames, frames get their place on the journal's timeline, and boxes are written around them. The one
+// exception is the G.711 of network cameras, which browsers play in no file: it is written as FLAC, sample by sample the same.
 //
 // # From packets to frames
 //

@@ -44,6 +44,7 @@ const (
 	idAudio           = 0xe1
 	idSamplingRate    = 0xb5
 	idChannels        = 0x9f
+	idBitDepth        = 0x6264
 	idCues            = 0x1c53bb6b
 	idCuePoint        = 0xbb
 	idCueTime         = 0xb3

@@ -18,14 +18,15 @@ import (
 
 // Formats of files to keep.
 const (
-	// MP4 is H264 and Opus, the index first. Some old players show it without sound, because they do not know Opus.
+	// MP4 is H264 and Opus, the index first. Some old players show it without sound, because they do not know Opus. The sound of a network camera
+	// is FLAC in it.
 	MP4 = "mp4"
 	// WebM is VP8 and Opus.
 	WebM = "webm"
 	// MKV takes everything, in as many tracks as are asked for.
 	MKV = "mkv"
 	// Sound is one voice as Ogg Opus: what Android, Windows, browsers and VLC play without more. Opus in MP4 is played by fewer of
-	// them.
+	// them. The sound of a network camera is FLAC in MP4.
 	Sound = "sound"
 )
 
@@ -116,6 +117,11 @@ func (m *Movie) File(o ExportOptions) (*File, error) {
 		f.MIME, f.Extension = "video/x-matroska", ".mkv"
 		err = f.planMatroska("matroska")
 	case Sound:
+		if chosen[0].codec.G711() {
+			f.MIME, f.Extension = "audio/mp4", ".m4a"
+			err = f.planMP4()
+			break
+		}
 		f.MIME, f.Extension = "audio/ogg", ".opus"
 		err = f.planOgg()
 	}
@@ -124,7 +130,10 @@ func (m *Movie) File(o ExportOptions) (*File, error) {
 
 // chosenStreams are the streams to export, checked against the format.
 func (m *Movie) chosenStreams(o ExportOptions) ([]*stream, error) {
-	allowed := map[string][]codec.Codec{MP4: {codec.H264, codec.Opus}, WebM: {codec.VP8, codec.Opus}, MKV: {codec.H264, codec.VP8, codec.Opus}, Sound: {codec.Opus}}[o.Format]
+	allowed := map[string][]codec.Codec{
+		MP4: {codec.H264, codec.Opus, codec.PCMA, codec.PCMU}, WebM: {codec.VP8, codec.Opus},
+		MKV: {codec.H264, codec.VP8, codec.Opus, codec.PCMA, codec.PCMU}, Sound: {codec.Opus, codec.PCMA, codec.PCMU},
+	}[o.Format]
 	if allowed == nil {
 		return nil, fmt.Errorf("%q: %w", o.Format, ErrFormat)
 	}
@@ -170,7 +179,7 @@ func (m *Movie) usual(format string) (names []string) {
 			names = append(names, track.Teacher)
 		}
 	}
-	if m.stream(track.Voice) != nil {
+	if s := m.stream(track.Voice); s != nil && (format != WebM || !s.codec.G711()) {
 		names = append(names, track.Voice)
 	}
 	return names

@@ -14,6 +14,8 @@ func (s *stream) mime() string {
 		return `video/webm; codecs="vp8"`
 	case s.codec == codec.H264:
 		return fmt.Sprintf(`video/mp4; codecs="avc3.%02x%02x%02x"`, s.parameters.SPS[1], s.parameters.SPS[2], s.parameters.SPS[3])
+	case s.codec.G711():
+		return `audio/mp4; codecs="flac"`
 	case s.webm:
 		return `audio/webm; codecs="opus"`
 	}
@@ -34,7 +36,7 @@ func (s *stream) initial() []byte {
 				w.full(kind, 0, 0, func() { w.u32(0) })
 			}
 			w.full("stsz", 0, 0, func() { w.u32(0, 0) })
-			if !s.codec.Video() {
+			if s.codec == codec.Opus {
 				w.preRoll()
 			}
 		}})

@@ -152,7 +152,7 @@ func (x *indexer) stream(t journal.Track) *stream {
 	}
 	s := &stream{name: name, source: t.Source, campus: t.Campus, room: t.Room, codec: t.Codec}
 	s.layout.teaching = teaching
-	s.layout.start = ticks(x.start, s.scale()) / fillerGrid * fillerGrid
+	s.layout.start = s.samples(x.start / fillerGrid * fillerGrid)
 	x.streams = append(x.streams, s)
 	return s
 }

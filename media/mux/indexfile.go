@@ -22,7 +22,7 @@ const IndexName = "index" + journal.DerivedMark
 
 // The file: magic with a version, which rises with every change of what is laid out, the stamp of the journal, a CRC-32C of what follows, then uvarints: what of the journal is damaged, the streams and their fragments. A file of
 // another version, of another journal, or damaged, is made anew.
-var indexMagic = [8]byte{'t', 'k', 'i', 'n', 'd', 'e', 'x', 3}
+var indexMagic = [8]byte{'t', 'k', 'i', 'n', 'd', 'e', 'x', 4}
 
 // maxIndex bounds what is read: a day of eight voices and four pictures is 50 MB.
 const maxIndex = 256 << 20

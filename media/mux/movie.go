@@ -196,7 +196,7 @@ func (m *Movie) choose() {
 	}
 	for _, s := range m.streams {
 		if !s.chosen && len(s.fragments) > 0 {
-			s.chosen, s.webm = true, s.codec == codec.VP8 || !s.codec.Video() && webm
+			s.chosen, s.webm = true, s.codec == codec.VP8 || s.codec == codec.Opus && webm
 		}
 		s.measure()
 	}

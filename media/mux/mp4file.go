@@ -4,6 +4,8 @@ import (
 	"math"
 	"sort"
 	"time"
+
+	"tongke/media/codec"
 )
 
 // chunk is a fragment in its place in an MP4 file.
@@ -82,14 +84,16 @@ func (f *File) moov(tables []*sampleTable, headers uint64) []byte {
 			spec := trackSpec{
 				id: uint32(i + 1), stream: p.stream, parameters: p.stream.largest, scale: uint32(p.stream.scale()), duration: uint64(t.duration),
 				empty: uint64((p.offset() + time.Millisecond/2) / time.Millisecond), inBand: p.stream.varied,
-				table: func() { t.write(&w, headers+16, p.stream.codec.Video()) },
+				table: func() { t.write(&w, headers+16, p.stream.codec) },
 			}
 			length := t.duration
 			if p.stream.codec.Video() {
 				spec.second = pictures > 0
 				pictures++
 			} else {
-				length = max(0, length-preSkip)
+				if p.stream.codec == codec.Opus {
+					length = max(0, length-preSkip)
+				}
 				spec.second = sounds > 0
 				sounds++
 			}
@@ -157,19 +161,19 @@ func tabulate(p *part) (*sampleTable, error) {
 }
 
 // write writes stts to stco; base is where the data begins.
-func (t *sampleTable) write(w *boxes, base uint64, video bool) {
+func (t *sampleTable) write(w *boxes, base uint64, c codec.Codec) {
 	w.full("stts", 0, 0, func() {
 		w.u32(uint32(len(t.times)))
 		for _, r := range t.times {
 			w.u32(r.count, r.duration)
 		}
 	})
-	if video {
+	if c.Video() {
 		w.full("stss", 0, 0, func() {
 			w.u32(uint32(len(t.keys)))
 			w.u32(t.keys...)
 		})
-	} else {
+	} else if c == codec.Opus {
 		w.preRoll()
 		w.full("sbgp", 0, 0, func() {
 			w.text("roll")

@@ -142,6 +142,9 @@ func serve(t *testing.T, handler *http.ServeMux, c codec.Codec) {
 		&maker{track: voiceTrack, clip: readClip(t, "voice"), to: 14 * time.Second, ppm: 300, lose: func(n int, p journal.Packet) bool {
 			return n%40 == 9 || p.Capture > 9*time.Second && p.Capture < 10500*time.Millisecond
 		}},
+		&maker{track: cameraTrack, clip: g711Clip(codec.PCMA, 160, 4*time.Second), to: 14 * time.Second, ppm: -300, lose: func(n int, p journal.Packet) bool {
+			return n%40 == 9 || p.Capture > 9*time.Second && p.Capture < 10500*time.Millisecond
+		}},
 	)
 	m := index(t, s.end(t))
 	type entry struct {

@@ -165,13 +165,26 @@ func (q *queue) extent(now time.Duration, end bool) (n int, whole, wait bool) {
 
 func (q *queue) sound(emit func(frame)) {
 	p := &q.pieces[0]
-	if d := codec.OpusSamples(p.payload); d > 0 && q.track.Codec == codec.Opus {
-		f := frame{seq: p.seq, packets: 1, size: len(p.payload), duration: d, toc: p.payload[0], key: true, lost: q.lost, from: p.arrival, to: p.arrival}
+	if d, size, toc := soundOf(q.track.Codec, p.payload); d > 0 {
+		f := frame{seq: p.seq, packets: 1, size: size, duration: d, toc: toc, key: true, lost: q.lost, from: p.arrival, to: p.arrival}
 		f.at = q.place(p, 1)
 		q.lost = false
 		emit(f)
 	}
 	q.drop(1)
+}
+
+// soundOf is how many samples a packet holds, how long it is as a sample, and what fillers are made after; 0 for what cannot be played.
+func soundOf(c codec.Codec, payload []byte) (samples, size int, toc byte) {
+	switch {
+	case c == codec.Opus:
+		if samples = codec.OpusSamples(payload); samples > 0 {
+			return samples, len(payload), payload[0]
+		}
+	case c.G711() && len(payload) >= flacLeast && len(payload) <= flacBlock:
+		return len(payload), flacSize(c, payload), 0
+	}
+	return 0, 0, 0
 }
 
 // place asks the clock, which may look at the pieces from n on.

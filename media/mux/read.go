@@ -69,12 +69,12 @@ func read(r packets, c codec.Codec, f *fragment) (samples []sample, data []byte,
 	if missing > 0 {
 		return nil, nil, fmt.Errorf("%d of %d packets: %w", missing, total, ErrGone)
 	}
-	data, err = assemble(c, samples, places, arena, f.bytes)
+	data, err = assemble(c, f.at, samples, places, arena, f.bytes)
 	return samples, data, err
 }
 
-// assemble makes the samples' data out of their packets.
-func assemble(c codec.Codec, samples []sample, places []place, arena []byte, size int) ([]byte, error) {
+// assemble makes the samples' data out of their packets. at is where the first one begins, in ticks.
+func assemble(c codec.Codec, at int64, samples []sample, places []place, arena []byte, size int) ([]byte, error) {
 	data := make([]byte, 0, size)
 	u := assembler{codec: c, h264: new(h264Unit), vp8: new(vp8Unit)}
 	for _, s := range samples {
@@ -82,8 +82,16 @@ func assemble(c codec.Codec, samples []sample, places []place, arena []byte, siz
 		places = places[s.packets:]
 		before := len(data)
 		switch {
+		case s.toc == flacFiller:
+			data = flacSilence(data, at, int(s.duration))
 		case s.packets == 0:
 			data = append(data, filler(s.toc, int(s.duration))...)
+		case c.G711():
+			payload := arena[mine[0].from : mine[0].to-1]
+			if len(payload) < flacLeast || len(payload) > flacBlock {
+				return nil, ErrGone
+			}
+			data = flacFrame(data, c, at, payload)
 		case !c.Video():
 			data = append(data, arena[mine[0].from:mine[0].to-1]...)
 		default:
@@ -100,6 +108,7 @@ func assemble(c codec.Codec, samples []sample, places []place, arena []byte, siz
 		if len(data)-before != s.size {
 			return nil, ErrGone
 		}
+		at += int64(s.duration)
 	}
 	return data, nil
 }

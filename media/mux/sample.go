@@ -54,8 +54,11 @@ func filler(toc byte, n int) []byte {
 	return []byte{config << 3, 0xff, 0xfe}
 }
 
-// fillerSize is len(filler(toc, n)).
+// fillerSize is len(filler(toc, n)), or that of silence in FLAC.
 func fillerSize(toc byte, n int) int {
+	if toc == flacFiller {
+		return flacFillerSize
+	}
 	if toc != 0 {
 		return 1
 	}

@@ -4,23 +4,26 @@ import (
 	"time"
 )
 
-// Thresholds of sound, in samples. Voice and lips may be 20 ms apart at most; what is left of that is the error of the clocks.
+// Thresholds of sound. Voice and lips may be 20 ms apart at most; what is left of that is the error of the clocks.
 const (
-	conceal10   = soundScale / 100
-	driftQuiet  = soundScale * 6 / 1000 // taken up where it is quiet
-	driftMost   = soundScale * 9 / 1000 // and here anywhere
-	holeLeast   = soundScale * 60 / 1000
-	concealMost = soundScale / 10 // longest stretch that is concealed where packets were lost,
-	concealDTX  = soundScale      // and where the encoder had nothing to say
-	fillerOwn   = soundScale      // silence from here on is a fragment of its own
-	fillerGrid  = soundScale / 400
-	idleFiller  = 10 * soundScale // while a lesson runs, a resting voice is filled in such steps
+	conceal10   = 10 * time.Millisecond
+	driftQuiet  = 6 * time.Millisecond // taken up where it is quiet
+	driftMost   = 9 * time.Millisecond // and here anywhere
+	holeLeast   = 60 * time.Millisecond
+	concealMost = 100 * time.Millisecond // longest stretch that is concealed where packets were lost,
+	concealDTX  = time.Second            // and where the encoder had nothing to say
+	fillerOwn   = time.Second            // silence from here on is a fragment of its own
+	fillerGrid  = 2500 * time.Microsecond
+	idleFiller  = 10 * time.Second // while a lesson runs, a resting voice is filled in such steps
 )
+
+// samples is how many a time holds; all thresholds are whole samples at 8 and at 48 kHz.
+func (s *stream) samples(d time.Duration) int64 { return ticks(d, s.scale()) }
 
 // sound places a packet. Samples lie side by side without holes; fillers and leaving out keep them near their time.
 func (s *stream) sound(f frame, switched bool) {
 	l := &s.layout
-	target := ticks(f.at, soundScale)
+	target := s.samples(f.at)
 	if !l.begun {
 		l.end = min(l.start, max(0, target))
 		s.begin(l.end, nil)
@@ -34,15 +37,16 @@ func (s *stream) sound(f frame, switched bool) {
 	missing := f.lost || switched
 	quiet := f.size*5 <= l.average*3
 	switch {
-	case off >= holeLeast || missing && off >= conceal10:
-		if from, to := span(l.heard, soundScale), span(target, soundScale); missing && l.begun && to-from >= soundGap {
+	case off >= s.samples(holeLeast) || missing && off >= s.samples(conceal10):
+		if from, to := span(l.heard, s.scale()), span(target, s.scale()); missing && l.begun && to-from >= soundGap {
 			s.gaps = append(s.gaps, gap{from, to, f.lost && !switched})
 		}
 		s.fill(off, missing)
-	case off >= driftMost || off >= driftQuiet && quiet:
-		s.conceal(conceal10)
-	case f.duration >= 2*conceal10 && (off <= -driftMost || off <= -driftQuiet && quiet):
-		s.conceal(int64(f.duration) - conceal10)
+	case off >= s.samples(driftMost) || off >= s.samples(driftQuiet) && quiet:
+		s.conceal(s.samples(conceal10))
+	case s.codec.G711(): // nothing conceals: a clock that runs fast costs a packet now and then
+	case int64(f.duration) >= 2*s.samples(conceal10) && (off <= -s.samples(driftMost) || off <= -s.samples(driftQuiet) && quiet):
+		s.conceal(int64(f.duration) - s.samples(conceal10))
 		s.packet(f, false)
 		return
 	}
@@ -83,7 +87,7 @@ func (s *stream) packet(f frame, add bool) {
 // ensure has a fragment open that is not yet long enough.
 func (s *stream) ensure() {
 	l := &s.layout
-	if l.open && l.cut.duration >= int64(soundFragment/time.Second)*soundScale {
+	if l.open && l.cut.duration >= s.samples(soundFragment) {
 		s.close()
 	}
 	if !l.open {
@@ -91,16 +95,20 @@ func (s *stream) ensure() {
 	}
 }
 
-// conceal adds n samples of concealment, a multiple of 480.
+// conceal adds n samples of concealment, a multiple of 10 ms; of G.711, which has none, silence.
 func (s *stream) conceal(n int64) {
-	l := &s.layout
-	for n >= conceal10 {
+	l, ten := &s.layout, s.samples(conceal10)
+	for n >= ten {
 		s.ensure()
-		d := int64(conceal10)
-		if n >= 2*conceal10 {
-			d = 2 * conceal10
+		if s.codec.G711() {
+			n -= s.silence(n)
+			continue
 		}
-		toc := concealment(l.toc, d > conceal10)
+		d := ten
+		if n >= 2*ten {
+			d = 2 * ten
+		}
+		toc := concealment(l.toc, d > ten)
 		s.add(sample{size: fillerSize(toc, int(d)), duration: uint32(d), key: true, toc: toc}, 1)
 		l.end += d
 		n -= d
@@ -111,26 +119,26 @@ func (s *stream) conceal(n int64) {
 func (s *stream) fill(n int64, missing bool) {
 	l := &s.layout
 	if l.toc != 0 || l.begun {
-		most := int64(concealDTX)
+		most, ten := s.samples(concealDTX), s.samples(conceal10)
 		if missing {
-			most = concealMost
+			most = s.samples(concealMost)
 		}
 		if n <= most || missing && l.heard == l.end {
-			c := min(n, most) / conceal10 * conceal10
+			c := min(n, most) / ten * ten
 			s.conceal(c)
 			n -= c
 		}
 	}
-	if n < fillerGrid || n < conceal10 && l.begun {
+	if n < s.samples(fillerGrid) || n < s.samples(conceal10) && l.begun {
 		return
 	}
-	own := n >= fillerOwn
+	own := n >= s.samples(fillerOwn)
 	if own {
 		s.reopen()
 	}
-	for n >= fillerGrid {
+	for n >= s.samples(fillerGrid) {
 		s.ensure()
-		part := min(n, int64(fillerMost/time.Second)*soundScale)
+		part := min(n, s.samples(fillerMost))
 		n -= s.silence(part)
 		if own {
 			l.cut.gap = true
@@ -141,9 +149,13 @@ func (s *stream) fill(n int64, missing bool) {
 
 // silence adds up to n samples of silence to the open fragment.
 func (s *stream) silence(n int64) (added int64) {
-	for _, d := range [...]int64{silentMost * silentSamples, silentSamples, 480, 240, 120} {
+	lengths, toc := [...]int64{silentMost * silentSamples, silentSamples, 480, 240, 120}, byte(0)
+	if s.codec.G711() {
+		lengths, toc = [...]int64{flacSilent, 160, 80, 40, 20}, flacFiller
+	}
+	for _, d := range lengths {
 		if count := n / d; count > 0 {
-			s.add(sample{size: fillerSize(0, int(d)), duration: uint32(d), key: true}, int(count))
+			s.add(sample{size: fillerSize(toc, int(d)), duration: uint32(d), key: true, toc: toc}, int(count))
 			n -= count * d
 			added += count * d
 		}
@@ -155,7 +167,7 @@ func (s *stream) silence(n int64) (added int64) {
 // idle fills up to a time while the source rests, so that a running lesson can be played on.
 func (s *stream) idle(until time.Duration) {
 	l := &s.layout
-	if n := ticks(until, soundScale) - l.end; l.begun && n >= idleFiller {
+	if n := s.samples(until) - l.end; l.begun && n >= s.samples(idleFiller) {
 		s.fill(n, false)
 	}
 }

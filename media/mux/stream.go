@@ -85,7 +85,7 @@ func (s *stream) scale() int64 {
 	if s.codec.Video() {
 		return pictureScale
 	}
-	return soundScale
+	return int64(s.codec.ClockRate())
 }
 
 // accept takes the frames of all tracks of the stream, in order of time. Of several tracks one is active: another takes over at a keyframe when
@@ -252,6 +252,6 @@ func (s *stream) finish(end time.Duration) {
 		}
 		return
 	}
-	s.fill(ticks(end, soundScale)-l.end, false)
+	s.fill(s.samples(end)-l.end, false)
 	s.close()
 }

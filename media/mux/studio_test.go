@@ -128,7 +128,7 @@ func accessUnits(stream []byte) (out []unit) {
 func rtpPayloads(c codec.Codec, data []byte, picture int) (out [][]byte) {
 	const most = 1200
 	switch c {
-	case codec.Opus:
+	case codec.Opus, codec.PCMA, codec.PCMU:
 		return [][]byte{data}
 	case codec.VP8:
 		for first := true; len(data) > 0; first = false {

@@ -37,6 +37,16 @@ func (w *ebml) track(number int, s *stream, p parameters, second bool) {
 		}
 		if !s.codec.Video() {
 			w.uint(idTrackType, 2)
+			if s.codec.G711() {
+				w.text(idCodecID, "A_FLAC")
+				w.bytes(idCodecPrivate, append([]byte("fLaC"), flacInfo()...))
+				w.master(idAudio, func() {
+					w.float(idSamplingRate, flacScale)
+					w.uint(idChannels, 1)
+					w.uint(idBitDepth, flacBits)
+				})
+				return
+			}
 			w.text(idCodecID, "A_OPUS")
 			w.bytes(idCodecPrivate, opusHead())
 			w.uint(idCodecDelay, preSkip*uint64(time.Second)/soundScale)
