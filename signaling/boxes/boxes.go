@@ -14,8 +14,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"tongke/signaling/protocol"
 	"tongke/signaling/store"
@@ -292,8 +294,14 @@ func (r *Roster) tidy() error {
 	return nil
 }
 
-// cut makes a text fit for a frame.
+// cut makes a text fit for a frame: no sign that nobody sees, and no more than most.
 func cut(s string, most int) string {
+	s = strings.Map(func(c rune) rune {
+		if !unicode.IsGraphic(c) {
+			return -1
+		}
+		return c
+	}, s)
 	for i := range s {
 		if most--; most < 0 {
 			return s[:i]
@@ -305,7 +313,7 @@ func cut(s string, most int) string {
 // frameOf is a row as it is told.
 func frameOf(id string, one row, online bool, call *Call) protocol.BoxState {
 	m := protocol.BoxState{
-		Box: id, Name: cut(cmp.Or(one.Name, id), 64), Campus: cut(cmp.Or(one.Campus, "?"), 64), Classroom: cut(one.Classroom, 64), Version: cut(one.Version, 64),
+		Box: id, Name: cmp.Or(cut(one.Name, 64), id), Campus: cmp.Or(cut(one.Campus, 64), "?"), Classroom: cut(one.Classroom, 64), Version: cut(one.Version, 64),
 		Verdict: one.Verdict, Findings: []protocol.BoxFinding{}, Online: online, Seen: protocol.At(one.Seen),
 	}
 	for _, f := range one.Findings[:min(len(one.Findings), protocol.MaxFindings)] {

@@ -671,7 +671,7 @@ func FuzzChild(f *testing.F) {
 }
 
 func TestCut(t *testing.T) {
-	for _, tt := range []struct{ s, want string }{{"", ""}, {"ab", "ab"}, {"三(2)班", "三(2)班"}, {strings.Repeat("字", 70), strings.Repeat("字", 64)}} {
+	for _, tt := range []struct{ s, want string }{{"", ""}, {"ab", "ab"}, {"三(2)班", "三(2)班"}, {"a\u200bb\u202ec\n", "abc"}, {strings.Repeat("字", 70), strings.Repeat("字", 64)}} {
 		if got := cut(tt.s, 64); got != tt.want {
 			t.Errorf("cut(%q) = %q", tt.s, got)
 		}

@@ -3,6 +3,7 @@ package protocol
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // MaxFindings is the most findings that a box tells of itself, worst first.
@@ -98,6 +99,14 @@ func boxID(s string) error {
 // moment is not before 1970 and not beyond the year 2286, whatever a box's clock says.
 func moment(name string, at Millis) error { return within(name, int64(at), 0, 1e13) }
 
+// seen is a name without signs that nobody sees: they would make it look like another one, or turn the rest of a line around.
+func seen(name, s string, least int) error {
+	if strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsGraphic(c) }) {
+		return fmt.Errorf("%s: has a sign that nobody sees", name)
+	}
+	return text(name, s, least, 64)
+}
+
 func (m BoxState) check() error {
 	if len(m.Findings) > MaxFindings {
 		return fmt.Errorf("findings: %d", len(m.Findings))
@@ -112,7 +121,7 @@ func (m BoxState) check() error {
 			return fmt.Errorf("call: %w", err)
 		}
 	}
-	return first(boxID(m.Box), text("name", m.Name, 1, 64), text("campus", m.Campus, 1, 64), text("classroom", m.Classroom, 0, 64), token("version", m.Version, 64),
+	return first(boxID(m.Box), seen("name", m.Name, 1), seen("campus", m.Campus, 1), seen("classroom", m.Classroom, 0), token("version", m.Version, 64),
 		oneOf("verdict", m.Verdict, []string{VerdictGood, VerdictWorks, VerdictDown}, true), moment("seen", m.Seen))
 }
 

@@ -227,6 +227,8 @@ func TestBoxFramesRefused(t *testing.T) {
 		{"box id", strings.Replace(row+`}`, "0123456789abcdef", "0123456789abcde", 1), false},
 		{"name", strings.Replace(row+`}`, "tk-0", strings.Repeat("字", 65), 1), false},
 		{"a name of two lines", strings.Replace(row+`}`, "tk-0", `a\nb`, 1), false},
+		{"a name with a sign that nobody sees", strings.Replace(row+`}`, "tk-0", "tk\u200b-0", 1), false},
+		{"a campus that turns the line", strings.Replace(row+`}`, "sanhe", "\u202esanhe", 1), false},
 		{"unknown field", row + `,"mood":"good"}`, false},
 		{"call", call(`,"state":"open"`), true},
 		{"call without a state", call(``), false},
