@@ -59,13 +59,13 @@ func TestWhatARestoredBoxIsToldOf(t *testing.T) {
 	}{
 		{
 			"the old address", found{backup.Manifest{Name: "核心", URLs: []string{"https://hexin.example:8443", old}}, 3, []string{old}}, false,
-			[]string{"3 boxes", "https://hexin.example:8443 " + old, "by themselves", "自己连回来"}, []string{"Do one of these", "请选一样"},
+			[]string{"look for it: 3, at ", "https://hexin.example:8443 " + old, "by themselves", "自己连回来"}, []string{"Do one of these", "请选一样"},
 		},
 		{
 			"another", found{backup.Manifest{Name: "核心", URLs: []string{old}}, 3, []string{here}}, true,
-			[]string{"look for it at " + old, "is at " + here, "1. ", "2. ", "/device", "核心校的新地址", backup.Config, "有 3 台设备会到 " + old}, nil,
+			[]string{"look for it: 3, at " + old, "is at " + here, "1. ", "2. ", "/device", "核心校的新地址", backup.Config, "有 3 台设备会到 " + old}, nil,
 		},
-		{"a backup that does not say", found{backup.Manifest{Name: "核心"}, 1, []string{here}}, false, []string{"look for it at ?", "1. ", "2. "}, nil},
+		{"a backup that does not say", found{backup.Manifest{Name: "核心"}, 1, []string{here}}, false, []string{"look for it: 1, at ?", "1. ", "2. "}, nil},
 		{"nobody joined it", found{backup.Manifest{Name: "核心"}, 0, []string{here}}, false, []string{"systemctl start tongke"}, []string{"look for it", "1. "}},
 	} {
 		dir := t.TempDir()

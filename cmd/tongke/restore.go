@@ -131,13 +131,13 @@ func (f found) words(dir string) string {
 	switch {
 	case f.below == 0:
 	case same:
-		say("%d boxes look for it at %s, and this machine is there: they come back by themselves.", f.below, there)
+		say("Boxes that look for it: %d, at %s. This machine is there: they come back by themselves.", f.below, there)
 		say("有 %d 台设备会到 %s 找核心校，本机就在那里，它们会自己连回来。", f.below, there)
 	default:
 		if there == "" {
 			there = "?"
 		}
-		say("%d boxes look for it at %s. This machine is at %s. Do one of these:", f.below, there, here)
+		say("Boxes that look for it: %d, at %s. This machine is at %s. Do one of these:", f.below, there, here)
 		say("1. Give this machine one of those addresses, or have the name point to it: all boxes come back by themselves.")
 		say("2. Or leave it where it is: it calls the boxes that it can reach, and they come within minutes. For one that does not (see tongke status), open the page /device of that box, Network, and write the new address of the core there.")
 		say("有 %d 台设备会到 %s 找核心校，本机的地址是 %s。请选一样做：", f.below, there, here)

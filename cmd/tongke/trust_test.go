@@ -233,7 +233,7 @@ func TestANewCoreFromABackup(t *testing.T) {
 		t.Fatalf("exit %d: %s%s", exit, out, errs)
 	}
 	restored := time.Since(began)
-	if !strings.Contains(errs, "2 boxes look for it at https://"+at.Listen[0]) || !strings.Contains(errs, "有 2 台设备会到 https://"+at.Listen[0]) {
+	if !strings.Contains(errs, "Boxes that look for it: 2, at https://"+at.Listen[0]) || !strings.Contains(errs, "有 2 台设备会到 https://"+at.Listen[0]) {
 		t.Errorf("restore does not say where the schools look: %s", errs)
 	}
 	core = launch(t, fresh, "run", "--config", os.DevNull, "--data", fresh, "--listen", at.Listen[0], "--local", "127.0.0.1:0")
