@@ -1,7 +1,7 @@
 // The network cameras of this room: how each does, trying one, and what of them can be changed.
 
 import { CameraForm } from "./device-camera-form.js";
-import { change, fault, marks } from "./device-desk.js";
+import { change, fault, forget, marks } from "./device-desk.js";
 import { by, complain, el, sure, tell } from "./home-dom.js";
 
 /** @typedef {import("./device-desk.js").Desk} Desk */
@@ -34,6 +34,15 @@ export class Cameras {
 	/** Whether this person may see them. */
 	get may() {
 		return !this.desk.screen;
+	}
+
+	/** Forgets all, what is typed too: nobody is signed in any more. */
+	leave() {
+		this.form.on = false;
+		this.list = null;
+		this.tried = {};
+		forget(by("cameras"));
+		by("cameras").replaceChildren();
 	}
 
 	/** Asks how they do. */

@@ -6,6 +6,7 @@ import { RoomCall } from "./device-call.js";
 import { core, glance, nameOf } from "./device-core.js";
 import { Desk, change } from "./device-desk.js";
 import { figures, past } from "./device-figures.js";
+import { goHome } from "./device-home.js";
 import { Install } from "./device-install.js";
 import { findings, head } from "./device-now.js";
 import { remote } from "./device-pad.js";
@@ -52,6 +53,7 @@ class Page {
 			for (const id of ["now", "check", "install", "cameras", "settings", "core", "places"]) {
 				by(id).hidden = true;
 			}
+			this.cameras.leave();
 			this.shown = "signin";
 			this.draw();
 			(by("code-row").hidden ? input("user") : input("tech-code")).focus();
@@ -306,6 +308,7 @@ async function main() {
 	remote(desk);
 	await page.enter();
 	stands();
+	goHome(() => ({ busy: page.check.busy || page.pending.until !== 0, inLesson: desk.device?.inLesson === true }));
 	let looking = false;
 	setInterval(() => {
 		if (!looking && !document.hidden) {
