@@ -14,7 +14,7 @@ import { say } from "./text.js";
 /** @typedef {import("./teach-desk.js").Phase} Phase */
 /** @typedef {import("./messages.js").Lesson} Lesson */
 
-const narrow = 700; // px: a phone
+const phone = matchMedia("(max-width: 699px), (max-width: 999px) and (max-height: 479px)"); // upright or on its side, as in teach.css
 const wide = 1600; // px: room for pictures of eleven
 const fresh = 5000; // ms
 const bars = 8;
@@ -123,7 +123,7 @@ export class Drawing {
 	lesson(l, now) {
 		const { desk } = this;
 		const all = tiles(l, now, desk.levels, this.fresh(now));
-		const rows = desk.wish.remote || innerWidth < narrow;
+		const rows = desk.wish.remote || phone.matches;
 		const lines = rows || (all.length > 6 && innerWidth < wide);
 		by("tiles").classList.toggle("lines", lines);
 		const bubble = (/** @type {string} */ room) => desk.notes.bubble(l, room, now);

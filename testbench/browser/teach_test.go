@@ -49,6 +49,29 @@ func TestTeachLooks(t *testing.T) {
 	}
 }
 
+// TestTeachOnItsSide looks at a phone that lies on its side, and at a podium's page at 200 %.
+func TestTeachOnItsSide(t *testing.T) {
+	h, err := console.New(console.Options{DemoStates: true})
+	must(t, err)
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	tab := start(t)
+	for _, look := range []struct {
+		size  browser.Size
+		state string
+		n     int
+	}{{browser.Size{Width: 844, Height: 390}, "live", 11}, {browser.Size{Width: 844, Height: 390}, "remote", 5}, {browser.Size{Width: 844, Height: 390}, "notes", 5}, {browser.Size{Width: 683, Height: 384}, "live", 5}, {browser.Size{Width: 683, Height: 384}, "ended", 5}} {
+		must(t, browser.Resize(tab, look.size))
+		name := fmt.Sprintf("teach/side-%s-%d-%s", look.state, look.n, look.size)
+		t.Run(name, func(t *testing.T) {
+			glance(t, tab, fmt.Sprintf("%s/teach/demo?state=%s&n=%d&lang=zh", srv.URL, look.state, look.n), name, look.size)
+			if wide := eval[bool](t, tab, `document.documentElement.scrollWidth > innerWidth`); wide {
+				t.Error("the page is wider than its window")
+			}
+		})
+	}
+}
+
 func glance(t *testing.T, tab *browser.Tab, url, name string, size browser.Size) {
 	t.Helper()
 	must(t, tab.Open(url))
