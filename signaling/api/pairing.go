@@ -73,6 +73,10 @@ func (a *API) answerPairing(w http.ResponseWriter, r request) error {
 	if in.Replaces != "" && r.who.Role == auth.Technician { // withdrawing a box is the administrator's
 		return errForbidden
 	}
+	// A box below is sent the lessons, which who came by a code may not see; so such a one cannot take one in.
+	if in.Same && r.who.Role == auth.Technician && r.who.User == "" {
+		return errForbidden
+	}
 	c, err := a.cfg.Host.PairAnswer(r.PathValue("id"), join.PairAnswer{
 		Same: in.Same, Campus: in.Campus, Classroom: in.Classroom, Name: in.Name, Replaces: in.Replaces, By: by(r),
 	})

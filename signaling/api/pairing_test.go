@@ -86,12 +86,24 @@ func TestCodesOverHTTP(t *testing.T) {
 			t.Errorf("a technician gets %s: %d", path, got.Code)
 		}
 	}
+	named := b.person("装机员", auth.Technician)
+	if got := b.ask(b.Public(), "POST", "/api/v1/pairings/x", `{"same":true,"name":"x"}`, cookie); got.Code != http.StatusForbidden {
+		t.Errorf("a technician by code takes a box in: %d %s", got.Code, got.Body)
+	}
+	if got := b.ask(b.Public(), "POST", "/api/v1/pairings/x", `{"same":false}`, cookie); code(got) != "pairing-unknown" {
+		t.Errorf("a technician by code refuses one: %d %s", got.Code, got.Body)
+	}
+	if got := b.ask(b.Public(), "POST", "/api/v1/pairings/x", `{"same":true,"name":"x"}`, named); code(got) != "pairing-unknown" {
+		t.Errorf("a technician by name takes one in: %d %s", got.Code, got.Body)
+	}
 	for path, body := range map[string]string{ // both withdraw a box, or leave a parent: an administrator's
 		"/api/v1/pairings/x":     `{"same":true,"name":"x","replaces":"child"}`,
 		"/api/v1/device/pairing": `{"address":"https://127.0.0.1:1","replace":true}`,
 	} {
-		if got := b.ask(b.Public(), "POST", path, body, cookie); got.Code != http.StatusForbidden {
-			t.Errorf("a technician says %s at %s: %d %s", body, path, got.Code, got.Body)
+		for _, who := range []func(*http.Request){cookie, named} {
+			if got := b.ask(b.Public(), "POST", path, body, who); got.Code != http.StatusForbidden {
+				t.Errorf("a technician says %s at %s: %d %s", body, path, got.Code, got.Body)
+			}
 		}
 	}
 	if got := b.ask(b.Public(), "GET", "/api/v1/lessons", "", cookie); got.Code != http.StatusOK || strings.TrimSpace(got.Body.String()) != "[]" {
