@@ -46,6 +46,9 @@ class Page {
 		by("out").hidden = this.desk.role === "" || this.desk.screen;
 		by("signin").hidden = this.desk.role !== "";
 		by("signin-no").hidden = true;
+		if (this.desk.role === "" || !this.cameras.may) {
+			this.cameras.leave();
+		}
 		if (this.desk.role === "") {
 			const box = await ask("GET", "/box");
 			by("signin-fresh").hidden = !(box.ok && box.data.parent === "" && box.data.campus === "core" && !box.data.school);
@@ -53,7 +56,6 @@ class Page {
 			for (const id of ["now", "check", "install", "cameras", "settings", "core", "places"]) {
 				by(id).hidden = true;
 			}
-			this.cameras.leave();
 			this.shown = "signin";
 			this.draw();
 			(by("code-row").hidden ? input("user") : input("tech-code")).focus();
