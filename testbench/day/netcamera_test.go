@@ -79,7 +79,7 @@ func typeIn(t testing.TB, tab *browser.Tab, fields map[string]string) {
 	}
 }
 
-// addCamera signs in at a box's page with a telephone, tries a camera at a wrong address, then at the right one, and adds it.
+// addCamera signs in at a box's page with a telephone, tries a camera at a wrong address, then at the right one, adds it, and signs out.
 func addCamera(t testing.TB, tab *browser.Tab, b *box, at string) {
 	t.Helper()
 	password, err := os.ReadFile(filepath.Join(b.dir, "admin-password"))
@@ -107,6 +107,10 @@ func addCamera(t testing.TB, tab *browser.Tab, b *box, at string) {
 	key("camera-save")
 	shows(t, tab, "the camera", `document.querySelector(".camera.good h3")?.innerText === "后墙" && document.querySelector(".camera").innerText.includes("连得上")`)
 	picture(t, tab, "device-list")
+	press(t, tab, `document.querySelector('[data-key^="change-"]')`)
+	typeIn(t, tab, map[string]string{"cam-password": "geheim"})
+	press(t, tab, `document.getElementById("out")`)
+	shows(t, tab, "nothing of it for who comes next", `document.getElementById("cam-password") === null && document.querySelector(".camera") === null`)
 }
 
 // TestNetworkCameras teaches a lesson whose teacher and whose class are filmed by network cameras, one of which was added by the page of the
