@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ type Movie struct {
 }
 
 // Stream is one source of the lesson: "teacher", "board", "voice" (the teaching room's), and for each other room "pupils:<campus>" and
-// "voice:<campus>", with "/<room>" behind it where a campus has several.
+// "voice:<campus>", with "/<room>" behind it where a campus has several, and "/<codec>" where a source goes on in another codec.
 type Stream struct {
 	Name      string
 	Source    string // track.Voice, Teacher, Board, Pupils
@@ -293,7 +294,7 @@ const unwanted = 3 * time.Second
 
 // teaches says whether a stream is of the teaching room.
 func (s *stream) teaches() bool {
-	return s.name == track.Teacher || s.name == track.Board || s.name == track.Voice
+	return s.name == track.Teacher || s.name == track.Board || s.name == track.Voice || strings.HasPrefix(s.name, track.Voice+"/")
 }
 
 // A packet lies in the journal when it came, and in its stream when it was made.

@@ -103,11 +103,18 @@
 			if (want.video && config.camera) {
 				return made("camera", () => film(config.camera, 0))();
 			}
+			if (want.audio && config.deaf) {
+				throw new DOMException("no microphone", "NotFoundError");
+			}
 			if (want.audio && config.voice) {
 				return made("voice", () => voice(config.voice))();
 			}
 			return user(want);
 		};
+		if (config.deaf) {
+			const all = devices.enumerateDevices.bind(devices);
+			devices.enumerateDevices = async () => (await all()).filter((d) => d.kind !== "audioinput");
+		}
 		if (config.board) {
 			devices.getDisplayMedia = async () => made("board", () => film(config.board, boardBit))();
 		}

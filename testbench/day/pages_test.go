@@ -37,6 +37,7 @@ type probe struct {
 	Voice  *voice `json:"voice,omitempty"`
 	Board  *film  `json:"board,omitempty"`
 	Listen bool   `json:"listen"`         // to all that comes
+	Deaf   bool   `json:"deaf,omitempty"` // no microphone
 	Look   string `json:"look,omitempty"` // at the pictures of this name
 }
 

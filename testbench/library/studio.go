@@ -33,6 +33,8 @@ type Script struct {
 	Board bool
 	// Camera and Slides are shown instead of the synthetic lesson's; nil: those. They are VP8 or H264 of any length.
 	Camera, Slides *lesson.Clip
+	// Voice is heard instead of the synthetic lesson's: Opus or G.711.
+	Voice *lesson.Clip
 	// Open leaves the journal as a recorder has it while the lesson goes on; Close the Recording.
 	Open bool
 }
@@ -90,6 +92,9 @@ func Make(dir string, keys journal.Keys, s Script) (*Recording, error) {
 	}
 	if s.Slides != nil {
 		material.Board = s.Slides
+	}
+	if s.Voice != nil {
+		material.Voice = s.Voice
 	}
 	r := &Recording{clock: 1e18, s: s}
 	boot := r.clock
@@ -238,7 +243,7 @@ const most = 1200 // bytes of a payload
 // payloads packetises a unit (RFC 6184: parameter sets in a STAP-A, large units in FU-A; RFC 7741). picture numbers VP8 frames.
 func payloads(c codec.Codec, data []byte, picture int) (out [][]byte) {
 	switch c {
-	case codec.Opus:
+	case codec.Opus, codec.PCMA, codec.PCMU:
 		return [][]byte{data}
 	case codec.VP8:
 		for first := true; len(data) > 0; first = false {
