@@ -1,6 +1,7 @@
 // What lies over the wall screen for a moment: the room's particulars, the loudness, and the ring of a hold.
 
 import { element } from "./class-view.js";
+import { lead } from "./device-home.js";
 import { draw } from "./qr.js";
 
 /** @typedef {import("./class-state.js").Facts} Facts */
@@ -75,6 +76,7 @@ export class Info {
 			["address", this.at || (f.beside ? "" : location.origin)],
 			["version", this.version],
 			["link", this.link(f)],
+			["open", this.leads(f) ? this.view.say("info.open.what") : ""],
 		];
 		for (const [key, text] of rows) {
 			if (text !== "") {
@@ -89,6 +91,20 @@ export class Info {
 		element("info").replaceChildren(list, ...codes);
 		element("info").classList.toggle("two", codes.length > 1);
 		element("info").hidden = m.key === "fresh";
+	}
+
+	/** Whether OK leads this very screen to the page of its box: beside it, and while there is no lesson. @param {Facts} f */
+	leads(f) {
+		return f.beside && f.room?.state === "idle" && f.lesson === null && f.test === "";
+	}
+
+	/** OK while the panel is shown. @param {Facts} f @returns {boolean} whether it was meant for the panel */
+	enter(f) {
+		const is = !element("info").hidden && this.leads(f);
+		if (is) {
+			lead();
+		}
+		return is;
 	}
 
 	get box() {

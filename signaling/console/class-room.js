@@ -372,7 +372,7 @@ export class Wall {
 
 	run() {
 		listen({
-			hand: () => this.hand(),
+			hand: () => this.info.enter(this.facts()) || this.hand(),
 			cover: () => this.toggleCover(),
 			info: () => this.info.show(this.facts(), this.memory),
 			volume: (step) => this.changeVolume(step),

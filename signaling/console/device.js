@@ -308,9 +308,9 @@ async function main() {
 	by("signin").setAttribute("novalidate", "");
 	listen(page);
 	remote(desk);
+	goHome(() => ({ busy: page.check.busy || page.pending.until !== 0, inLesson: desk.device?.inLesson === true }));
 	await page.enter();
 	stands();
-	goHome(() => ({ busy: page.check.busy || page.pending.until !== 0, inLesson: desk.device?.inLesson === true }));
 	let looking = false;
 	setInterval(() => {
 		if (!looking && !document.hidden) {

@@ -235,6 +235,33 @@ func TestCover(t *testing.T) {
 	until(t, tab, 5*time.Second, "uncovered", func(p page) bool { return strings.Contains(p.Signs, "镜头开") })
 }
 
+// TestToTheBox: between lessons OK leads on from the particulars to the page of the box, and a screen that nobody uses goes back by itself.
+func TestToTheBox(t *testing.T) {
+	tab := start(t)
+	b := newBox(t)
+	must(t, tab.Do(chromedp.EmulateViewport(1920, 1080), chromedp.Navigate(b.url+"/class")))
+	until(t, tab, 10*time.Second, "idle", is("idle"))
+	for _, key := range []string{"i", "Enter"} {
+		if at := eval[string](t, tab, `location.pathname`); at != "/class" {
+			t.Fatalf("at %s before OK", at)
+		}
+		must(t, tab.Do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`dispatchEvent(new KeyboardEvent("keydown", {key: %q, bubbles: true, cancelable: true}))`, key))))
+	}
+	at := func(path string) func() bool {
+		return func() bool {
+			return eval[bool](t, tab, fmt.Sprintf(`location.pathname === %q && document.readyState === "complete"`, path))
+		}
+	}
+	eventually(t, "the page of the box", at("/device"))
+	eventually(t, "its script", func() bool { return eval[bool](t, tab, `document.title !== "tongke"`) })
+	eval[bool](t, tab, `(() => { const now = performance.now.bind(performance); performance.now = () => now() + 175000; return true; })()`)
+	if time.Sleep(1500 * time.Millisecond); !at("/device")() {
+		t.Error("it goes back too early")
+	}
+	eval[bool](t, tab, `(() => { const now = performance.now.bind(performance); performance.now = () => now() + 10000; return true; })()`)
+	eventually(t, "the wall again", at("/class"))
+}
+
 // The room's particulars and the loudness, by keys.
 func TestInfoAndVolume(t *testing.T) {
 	tab := start(t)
