@@ -336,3 +336,17 @@ func TestVoiceOfTwoKinds(t *testing.T) {
 	clean(t, export(t, m, ExportOptions{Format: MKV}))
 	clean(t, export(t, m, ExportOptions{Format: MP4, Streams: []string{"teacher", "voice", "voice/pcma"}}))
 }
+
+// TestNewerCodec: what a newer release recorded is left out, and the rest is shown.
+func TestNewerCodec(t *testing.T) {
+	s := newStudio(t)
+	s.record(t, &maker{track: voiceTrack, clip: readClip(t, "voice"), to: 4 * time.Second})
+	newer := journal.Track{Origin: "box2", Campus: "sanhe", Source: track.Voice, Kind: track.Audio, Codec: 99}
+	id := s.w.Track(newer)
+	s.write(t, []journal.Packet{{Track: id, Seq: 1, Payload: []byte("what"), Arrival: 4 * time.Second, Capture: 4 * time.Second}})
+	m := index(t, s.end(t))
+	if all := m.Streams(); len(all) != 1 || all[0].Name != "voice" {
+		t.Errorf("%+v", all)
+	}
+	clean(t, export(t, m, ExportOptions{Format: Sound}))
+}
