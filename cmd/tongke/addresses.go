@@ -21,11 +21,11 @@ const (
 func (d *daemon) swapAddresses(ctx context.Context, dial join.Dial) error {
 	ctx, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
-	told, err := join.TellAddresses(ctx, dial, d.urls())
+	told, at, err := join.TellAddresses(ctx, dial, d.urls())
 	if err != nil {
 		return err
 	}
-	changed, err := join.Learn(d.store, dial.Parent.ID, told, false)
+	changed, err := join.Learn(d.store, dial.Parent.ID, told, at)
 	if changed {
 		d.parentMoved()
 	}
@@ -90,10 +90,8 @@ func whomToCall(due map[string]nextCall, children []store.Child, up map[string]b
 	return list
 }
 
-// callBelow tells boxes below where this one is, and waits for all of them.
+// callBelow tells boxes below where this one is, and waits for all of them, however many do not answer: the last must have their turn.
 func (d *daemon) callBelow(ctx context.Context, list []store.Child) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
 	var calls sync.WaitGroup
 	free := make(chan struct{}, callsMost)
 	for _, c := range list {

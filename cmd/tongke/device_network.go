@@ -36,12 +36,18 @@ func (d *daemon) newNetwork() *network.Changes {
 			return p.URLs, err
 		},
 		SetParent: func(urls []string) error {
-			p, ok, err := d.store.Parent()
-			if err != nil || !ok {
-				return err // it left in the meantime
+			err := d.store.Update(func(tx *store.Tx) error { // read here: what came in between is not to be lost, nor a parent to come back
+				p, err := store.Parents.Get(tx, store.KeyParent)
+				if err != nil {
+					return err
+				}
+				p.URLs, p.Chosen = slices.Clone(urls), ""
+				return store.Parents.Put(tx, store.KeyParent, p)
+			})
+			if errors.Is(err, store.ErrNotFound) {
+				return nil // it left in the meantime
 			}
-			p.URLs = slices.Clone(urls)
-			if err := d.store.Update(func(tx *store.Tx) error { return store.Parents.Put(tx, store.KeyParent, p) }); err != nil {
+			if err != nil {
 				return err
 			}
 			return d.useParent()

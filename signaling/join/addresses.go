@@ -69,16 +69,17 @@ func (h *Host) NoteAddresses(c store.Child, told []string) (Addresses, error) {
 	return Addresses{URLs: h.URLs()}, nil
 }
 
-// TellAddresses tells the parent where this box answers, and returns where the parent does.
-func TellAddresses(ctx context.Context, d Dial, own []string) ([]string, error) {
+// TellAddresses tells the parent where this box answers, and returns where the parent does, and at which address it did now.
+func TellAddresses(ctx context.Context, d Dial, own []string) (told []string, at string, err error) {
 	var theirs Addresses
-	err := d.ask(ctx, http.MethodPut, AddressesPath, Addresses{URLs: own}, &theirs)
-	return theirs.URLs, err
+	at, err = d.askAt(ctx, http.MethodPut, AddressesPath, Addresses{URLs: own}, &theirs)
+	return theirs.URLs, at, err
 }
 
-// Learn keeps addresses that the parent told, beside the ones known before. The one that is tried first stays, because people chose it and
-// it works; unless it is known not to: then moved is set, and those told come first.
-func Learn(s *store.Store, parent string, told []string, moved bool) (changed bool, err error) {
+// Learn keeps addresses that the parent told, beside the ones known before. First comes the one at which it answered now; without one, it
+// has called from where it is not known, and those told come first. The one at which it answered and the one that a person chose are kept
+// whatever is told: behind an address translator the parent knows neither.
+func Learn(s *store.Store, parent string, told []string, at string) (changed bool, err error) {
 	err = s.Update(func(tx *store.Tx) error {
 		p, err := store.Parents.Get(tx, store.KeyParent)
 		if errors.Is(err, store.ErrNotFound) || err == nil && p.ID != parent {
@@ -88,10 +89,16 @@ func Learn(s *store.Store, parent string, told []string, moved bool) (changed bo
 			return err
 		}
 		first := p.URLs[:min(1, len(p.URLs))]
-		if moved {
-			first = nil
+		if p.Chosen == "" && len(first) > 0 {
+			p.Chosen = first[0]
 		}
-		urls := mergeAddresses(first, told, p.URLs)
+		switch {
+		case at == "":
+			first = nil
+		case slices.Contains(p.URLs, at): // and not one of the configuration
+			first = []string{at}
+		}
+		urls := keepAlso(mergeAddresses(first, told, p.URLs), p.Chosen)
 		if changed = !slices.Equal(urls, p.URLs); !changed {
 			return nil
 		}
@@ -99,6 +106,14 @@ func Learn(s *store.Store, parent string, told []string, moved bool) (changed bo
 		return store.Parents.Put(tx, store.KeyParent, p)
 	})
 	return changed && err == nil, err
+}
+
+// keepAlso puts an address at the end, for the last one where there are too many.
+func keepAlso(urls []string, also string) []string {
+	if also == "" || slices.Contains(urls, also) {
+		return urls
+	}
+	return append(urls[:min(len(urls), maxAddresses-1)], also)
 }
 
 // ParentIsHere takes a parent's call. remote is where it comes from: behind an address translator the parent does not know its own address,
@@ -119,9 +134,10 @@ func (h *Host) ParentIsHere(remote string, peer *x509.Certificate, told []string
 		return ErrRequest
 	}
 	if u, err := url.Parse(told[0]); err == nil && u.Port() != "" {
-		told = append(told[:min(len(told), maxAddresses-1)], "https://"+net.JoinHostPort(hostOf(remote), u.Port()))
+		// Second, because those after it may be of networks that this box is not in, and each takes its time to fail.
+		told = slices.Insert(told, 1, "https://"+net.JoinHostPort(hostOf(remote), u.Port()))
 	}
-	changed, err := Learn(h.Store, p.ID, told, true)
+	changed, err := Learn(h.Store, p.ID, told, "")
 	if err != nil || !changed {
 		return err
 	}
@@ -132,7 +148,8 @@ func (h *Host) ParentIsHere(remote string, peer *x509.Certificate, told []string
 	return nil
 }
 
-// Call tells a child where this box answers. config takes that child's key only.
+// Call tells a child where this box answers, at all its addresses at once: most may be of networks where nobody answers at all. config
+// takes that child's key only.
 func Call(ctx context.Context, c store.Child, config *tls.Config, own []string) error {
 	body, err := json.Marshal(Addresses{URLs: own})
 	if err != nil {
@@ -140,18 +157,32 @@ func Call(ctx context.Context, c store.Child, config *tls.Config, own []string) 
 	}
 	client, end := newClient(nil, config)
 	defer end()
-	last := errors.New("it told no address")
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		data   []byte
+		status int
+		err    error
+	}
+	answers := make(chan answer, len(c.URLs))
 	for _, base := range c.URLs {
 		j := &joiner{base: base, client: client}
-		data, _, status, err := j.do(ctx, http.MethodPost, HerePath, body)
-		if err != nil {
-			last = err
-			continue
+		go func() { // ends with the call
+			var a answer
+			a.data, _, a.status, a.err = j.do(ctx, http.MethodPost, HerePath, body)
+			answers <- a
+		}()
+	}
+	last := errors.New("it told no address")
+	for range c.URLs {
+		switch a := <-answers; {
+		case a.err != nil:
+			last = a.err
+		case a.status/100 != 2:
+			return refused(a.data, a.status)
+		default:
+			return nil
 		}
-		if status/100 != 2 {
-			return refused(data, status)
-		}
-		return nil
 	}
 	return fmt.Errorf("%w: %w", ErrUnreachable, last)
 }

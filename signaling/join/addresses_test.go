@@ -1,9 +1,12 @@
 package join_test
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"testing"
@@ -96,14 +99,17 @@ func TestLearningAddresses(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
 		known, told []string
-		moved       bool
+		at          string
 		want        []string
 	}{
-		{"a second one", []string{"https://a:1"}, []string{"https://b:1", "https://a:1"}, false, []string{"https://a:1", "https://b:1"}},
-		{"it moved", []string{"https://a:1"}, []string{"https://b:1", "https://a:1"}, true, []string{"https://b:1", "https://a:1"}},
-		{"nothing new", []string{"https://a:1", "https://b:1"}, []string{"https://b:1"}, false, []string{"https://a:1", "https://b:1"}},
-		{"too many", append([]string{"https://a:1"}, many(0)...), many(1), false, append([]string{"https://a:1"}, many(1)...)},
-		{"rubbish", []string{"https://a:1"}, []string{"http://b", "", "/"}, false, []string{"https://a:1"}},
+		{"a second one", []string{"https://a:1"}, []string{"https://b:1", "https://a:1"}, "https://a:1", []string{"https://a:1", "https://b:1"}},
+		{"it moved", []string{"https://a:1"}, []string{"https://b:1", "https://a:1"}, "", []string{"https://b:1", "https://a:1"}},
+		{"nothing new", []string{"https://a:1", "https://b:1"}, []string{"https://b:1"}, "https://a:1", []string{"https://a:1", "https://b:1"}},
+		{"too many", append([]string{"https://a:1"}, many(0)...), many(1), "https://a:1", append([]string{"https://a:1"}, many(1)...)},
+		{"rubbish", []string{"https://a:1"}, []string{"http://b", "", "/"}, "https://a:1", []string{"https://a:1"}},
+		{"it moved and tells too many", []string{"https://a:1", "https://b:1"}, append(many(0), "https://c:1"), "", append(many(0), "https://a:1")},
+		{"it answers at what it does not tell", append([]string{"https://a:1"}, "https://b:1"), many(0), "https://b:1", append([]string{"https://b:1"}, append(many(0)[:6], "https://a:1")...)},
+		{"it answers at an address of the configuration", []string{"https://a:1"}, many(0), "https://c:1", append([]string{"https://a:1"}, many(0)...)},
 	} {
 		s := openStore(t)
 		err := s.Update(func(tx *store.Tx) error {
@@ -112,13 +118,63 @@ func TestLearningAddresses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		changed, err := join.Learn(s, "p", tt.told, tt.moved)
+		changed, err := join.Learn(s, "p", tt.told, tt.at)
 		up, _, _ := s.Parent()
 		if err != nil || !slices.Equal(up.URLs, tt.want) || changed == slices.Equal(tt.known, tt.want) {
 			t.Errorf("%s: %v, changed %v, %v; want %v", tt.name, up.URLs, changed, err, tt.want)
 		}
-		if _, err := join.Learn(s, "another", []string{"https://evil:1"}, true); !errors.Is(err, join.ErrNoBox) {
+		if _, err := join.Learn(s, "another", []string{"https://evil:1"}, ""); !errors.Is(err, join.ErrNoBox) {
 			t.Errorf("%s: of another parent: %v", tt.name, err)
 		}
+	}
+}
+
+// TestWhatAPersonChoseStays: whatever a parent tells, and however often it moves, the box still knows the address that was typed.
+func TestWhatAPersonChoseStays(t *testing.T) {
+	s := openStore(t)
+	const chosen = "https://core.example:443"
+	err := s.Update(func(tx *store.Tx) error {
+		return store.Parents.Put(tx, store.KeyParent, store.Parent{ID: "p", URLs: []string{chosen}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := ""
+	for day := range 20 { // as the temporary addresses of IPv6 change (RFC 8981)
+		told := []string{}
+		for i := range 8 {
+			told = append(told, fmt.Sprintf("https://[2001:db8::%x]:8443", 16*day+i+1))
+		}
+		if _, err := join.Learn(s, "p", told, at); err != nil {
+			t.Fatal(err)
+		}
+		up, _, err := s.Parent()
+		if err != nil || !slices.Contains(up.URLs, chosen) || !slices.Contains(up.URLs, told[0]) || len(up.URLs) > 8 {
+			t.Fatalf("day %d: %v, %v", day, up.URLs, err)
+		}
+		if at != "" && up.URLs[0] != at {
+			t.Errorf("day %d: it answered at %s, first is %s", day, at, up.URLs[0])
+		}
+		at = ""
+		if day%2 == 0 {
+			at = up.URLs[1]
+		}
+	}
+}
+
+// TestACallPassesWhereNobodyAnswers: an address that takes a connection and says nothing keeps no call from the child's other ones.
+func TestACallPassesWhereNobodyAnswers(t *testing.T) {
+	p, box := jointest.New(t), jointest.New(t)
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	url := serveTLS(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }), box)
+	c := store.Child{ID: box.ID, URLs: []string{"https://" + mute.Addr().String(), url}}
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second) // as long as one address may take
+	defer cancel()
+	if err := join.Call(ctx, c, only(p.Client, box), []string{"https://192.0.2.7:8443"}); err != nil {
+		t.Error(err)
 	}
 }

@@ -307,13 +307,18 @@ func Move(s *store.Store, p Placed) error {
 
 // ask sends one request to the first address that answers.
 func (d Dial) ask(ctx context.Context, method, path string, in, out any) error {
+	_, err := d.askAt(ctx, method, path, in, out)
+	return err
+}
+
+// askAt also says which address answered.
+func (d Dial) askAt(ctx context.Context, method, path string, in, out any) (at string, err error) {
 	client, end := newClient(d.Proxy, d.TLS)
 	defer end()
 	var body []byte
 	if in != nil {
-		var err error
 		if body, err = json.Marshal(in); err != nil {
-			return err
+			return "", err
 		}
 	}
 	urls := d.URLs
@@ -329,12 +334,12 @@ func (d Dial) ask(ctx context.Context, method, path string, in, out any) error {
 			continue
 		}
 		if status/100 != 2 {
-			return refused(data, status)
+			return "", refused(data, status)
 		}
 		if err := strict(data, out); err != nil {
-			return fmt.Errorf("%w: its answer makes no sense", ErrUnreachable)
+			return "", fmt.Errorf("%w: its answer makes no sense", ErrUnreachable)
 		}
-		return nil
+		return base, nil
 	}
-	return fmt.Errorf("%w: %w", ErrUnreachable, last)
+	return "", fmt.Errorf("%w: %w", ErrUnreachable, last)
 }

@@ -87,8 +87,9 @@ type Child struct {
 type Parent struct {
 	ID           string    `json:"id"`
 	Name         string    `json:"name"`
-	URLs         []string  `json:"urls"` // the one that join used first
-	Pin          string    `json:"pin"`  // of its identity certificate
+	URLs         []string  `json:"urls"`            // the one that join used first
+	Chosen       string    `json:"chosen,omitzero"` // of the URLs the one that a person wrote, once another came before it
+	Pin          string    `json:"pin"`             // of its identity certificate
 	AllianceID   string    `json:"allianceId"`
 	AllianceName string    `json:"allianceName,omitzero"`
 	CampusID     string    `json:"campusId"` // this box's campus and classroom, as the parent granted them
