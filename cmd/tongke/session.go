@@ -142,6 +142,8 @@ func (d *daemon) assist(lesson, campus, classroom string, codes int) *protocol.A
 
 // uplinkState remembers since when the link to the parent is as it is.
 type uplinkState struct {
+	use sync.Mutex // held from reading the parent to dialling it
+
 	mu     sync.Mutex
 	parent string // box id; "" is none
 	up     bool

@@ -79,6 +79,8 @@ func (d *daemon) peerChanged(e cascade.PeerEvent) {
 
 // useParent tells the node which parents there are now.
 func (d *daemon) useParent() error {
+	d.parent.use.Lock() // or who read first and dials last would dial a parent that was left since
+	defer d.parent.use.Unlock()
 	p, ok, err := d.store.Parent()
 	if err != nil || !ok {
 		d.parent.set("")
