@@ -143,6 +143,11 @@ func (p *Peer) Checks() (asked, answered uint64) {
 	if p.Answers() == 0 {
 		return 0, 0
 	}
+	p.figures.Lock()
+	defer p.figures.Unlock()
+	if p.shutting {
+		return 0, 0
+	}
 	for _, s := range p.pc.GetStats() {
 		if c, ok := s.(webrtc.ICECandidatePairStats); ok && c.Nominated {
 			asked += c.RequestsSent

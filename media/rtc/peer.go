@@ -76,6 +76,9 @@ type Peer struct {
 
 	restart sync.Mutex // one restart at a time
 
+	figures  sync.Mutex // held while pion gathers them: it forgets unlocked, in its Close, where from
+	shutting bool       // from here on it must not be asked
+
 	mu         sync.Mutex
 	reason     error
 	onState    func(State)
@@ -260,10 +263,13 @@ func (p *Peer) tell(state State) {
 	}
 }
 
-// shut closes everything of p, in this order: no more packets out, the streams, so that nothing of pion waits in them, then pion, which
-// waits for its goroutines, and last whoever waits for p.
+// shut closes everything of p, in this order: no more packets out and no questions for figures, the streams, so that nothing of pion waits in
+// them, then pion, which waits for its goroutines, and last whoever waits for p.
 func (p *Peer) shut() {
 	p.ready.Store(false)
+	p.figures.Lock()
+	p.shutting = true
+	p.figures.Unlock()
 	p.closeStreams()
 	_ = p.pc.GracefulClose() // its errors are of sockets that are gone
 	p.closeStreams()         // any that came meanwhile

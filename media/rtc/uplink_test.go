@@ -164,7 +164,15 @@ func TestUplink(t *testing.T) {
 	if s := parent.Stats(); s.PacketsSent != 32 || s.PacketsReceived != 8 || s.BytesSent == 0 {
 		t.Errorf("parent's figures %+v", s)
 	}
+	asked := make(chan struct{})
+	go func() { // ends with the child
+		defer close(asked)
+		for child.State() != Closed {
+			child.Checks()
+		}
+	}()
 	child.Close()
+	<-asked
 	within(t, "parent's end", parent.Done())
 	if parent.Reason() != ErrRemoteClosed {
 		t.Errorf("parent ended: %v", parent.Reason())
