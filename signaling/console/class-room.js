@@ -176,7 +176,7 @@ export class Wall {
 			microphone: this.microphone.state,
 			covered: this.covered,
 			soundBlocked: this.sound.blocked && !this.sound.silent,
-			codec: this.codec || this.publisher.voiceOnly,
+			codec: this.codec || this.publisher.voiceOnly, unsent: this.publisher.full,
 			test: this.test.doing,
 		};
 	}
@@ -286,7 +286,7 @@ export class Wall {
 			return;
 		}
 		this.covered = on;
-		sessionStorage.setItem("covered", on ? "1" : ""); // a page that is loaded anew stays covered
+		localStorage.setItem("covered", on ? "1" : ""); // a page that is loaded anew stays covered, after a power cut too
 		if (on) {
 			this.black = new Black();
 			if (!this.byBox) {
@@ -386,7 +386,7 @@ export class Wall {
 		addEventListener("pageshow", (e) => e.persisted && location.reload());
 		document.addEventListener("visibilitychange", () => void awake());
 		void awake();
-		this.cover(sessionStorage.getItem("covered") === "1");
+		this.cover(localStorage.getItem("covered") === "1");
 		this.client.open();
 	}
 }

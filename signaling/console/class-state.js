@@ -25,6 +25,7 @@ export const doneAfter = 3000; // ms with the floor until it can be given back
  * @property {string} code why it was refused or closed
  * @property {number} statusSince
  * @property {number} nextTry
+ * @property {boolean} [unsent] the box sends for another room: nothing of this one goes out
  * @property {string} box id of the box
  * @property {string} me the own room
  * @property {Room | null} room
@@ -303,7 +304,9 @@ export function signs(f, m) {
 	const keeps = kept(l, f.room?.recording);
 	const marks = { keep: "●", keepPupils: "●", buffer: "", off: "", notKept: "▲" };
 	out.push({ id: "record", key: `class.sign.${keeps}`, mark: marks[keeps], look: keeps === "notKept" ? "warn" : marks[keeps] === "" ? "" : "bad" });
-	if (f.captures) {
+	if (f.captures && f.unsent) {
+		out.push({ id: "camera", key: "class.sign.noCamera", mark: "▲", look: "warn" }, { id: "microphone", key: "class.sign.noMicrophone", mark: "▲", look: "warn" });
+	} else if (f.captures) {
 		const ours = l.floor.some((h) => h.room === f.me) && !own(f)?.muted;
 		if (f.covered) {
 			out.push({ id: "camera", key: "class.sign.covered", mark: "▣", look: "" });

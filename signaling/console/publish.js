@@ -51,6 +51,8 @@ export class Publisher {
 		this.allowed = false;
 		/** this browser has no encoder for the lesson's pictures: the voice goes without them */
 		this.voiceOnly = false;
+		/** the box sends for another room: nothing of this one goes out */
+		this.full = false;
 		/** ends what waits for the connection: a closed one answers nothing any more @type {(why: Error) => void} */
 		this.leave = () => {};
 		/** @type {Promise<never>} rejected when the connection is given up */
@@ -162,9 +164,11 @@ export class Publisher {
 			if (this.pc === pc) {
 				this.drop(); // half negotiated: begin anew
 			}
+			this.full = e instanceof ProtocolError && e.code === "full";
 			this.voiceOnly ||= e instanceof ProtocolError && e.code === "codec-mismatch";
 			throw e;
 		}
+		this.full = false;
 		for (const [source, t] of this.lines) {
 			this.orders = this.orders.then(() => prefer(t.sender, source)).catch(() => {});
 		}

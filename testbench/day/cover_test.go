@@ -1,8 +1,11 @@
 package day_test
 
 import (
+	"os"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 
 	"tongke/testbench/browser"
 )
@@ -108,5 +111,15 @@ func TestCover(t *testing.T) {
 			t.Errorf("a picture of the class was drawn %.0f ms after it was covered, and was seen", p[0]-float64(int64(covered)%modulo))
 		}
 	}
+
+	// A power cut opens nothing: the room covered it.
+	holdC(t, class)
+	h.boxes[1].stop(os.Kill)
+	must(t, class.Do(chromedp.Evaluate[chromedp.Void](`sessionStorage.clear()`), chromedp.Navigate("about:blank"))) // a kiosk opens a new window
+	h.start(h.boxes[1])
+	must(t, class.Do(chromedp.Navigate(h.boxes[1].url("/class"))))
+	wallIs(t, class, "live")
+	shows(t, class, "the cover after a power cut", `tongke.facts.covered && tongke.camera === "off" && document.getElementById("signs").innerText.includes("镜头已遮")`)
+
 	t.Logf("%d black pictures; the first %.0f ms after the cover, with it said: %v", last-first+1, all[first].At-covered, all[first].Says)
 }

@@ -45,6 +45,7 @@ class Connection {
 
 Object.assign(globalThis, { RTCPeerConnection: Connection, RTCRtpSender: { getCapabilities: () => ({ codecs: [] }) } });
 const { Publisher } = await import("../publish.js");
+const { ProtocolError } = await import("../protocol.js");
 
 const settle = async () => {
 	for (let i = 0; i < 20; i++) {
@@ -71,4 +72,30 @@ test("a connection that is given up in the middle of a negotiation stops no late
 	assert.deepEqual(asked, [["media.up", 1]]);
 	assert.equal(p.pc?.connectionState, "connected");
 	assert.equal(made.filter((c) => c.connectionState !== "closed").length, 1);
+});
+
+test("a box that sends for another room is known, until it has a place", async (t) => {
+	mock.timers.enable({ apis: ["setTimeout"] });
+	t.after(() => mock.timers.reset());
+	let why = "full";
+	const client = {
+		status: "open", me: { session: "s" }, on() {},
+		request: async () => {
+			if (why !== "") {
+				throw new ProtocolError(why);
+			}
+			return { sdp: "" };
+		},
+	};
+	const p = new Publisher(client);
+	p.start();
+	p.set("voice", { kind: "audio" });
+	await settle();
+	assert.equal(p.full, true);
+	for (const [next, full] of [["wrong-state", false], ["full", true], ["", false]]) {
+		why = next;
+		mock.timers.tick(1000);
+		await settle();
+		assert.equal(p.full, full, next);
+	}
 });

@@ -110,6 +110,7 @@ test("signs say what leaves the room, and what is kept", () => {
 	assert.deepEqual(keys(facts({ lesson: lesson({ kept: true, record: "keep", scope: "+pupils" }) })), ["keepPupils", "camera", "silent"]);
 	assert.deepEqual(keys(facts({ lesson: lesson({ kept: false, record: "keep" }) })), ["off", "camera", "silent"], "only what is really kept");
 	assert.deepEqual(keys(facts({ camera: "missing", lesson: lesson({}, { step: "small" }) })), ["off", "silent", "slow", "noCamera"]);
+	assert.deepEqual(keys(facts({ unsent: true, lesson: lesson({ floor: floor("us") }) })), ["off", "noCamera", "noMicrophone"], "nobody sees or hears a second room of a box");
 	assert.deepEqual(keys(facts({ me: "core", captures: false })), ["off", "camera", "microphone"], "the teacher's page films this room");
 	assert.deepEqual(keys(facts({ me: "core", captures: false, lesson: lesson({ sources: { board: true, teacher: false, pupils: false, voice: true, muted: true } }) })), ["off", "silent"]);
 	assert.deepEqual(keys(facts({ room: room({ recording: { mode: "off", fault: "disk-full", scope: "teacher+board", seconds: 0 } }) })), ["notKept", "camera", "silent"]);
