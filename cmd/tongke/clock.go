@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 
+	"tongke/device/probe"
 	"tongke/signaling/protocol"
 )
 
@@ -20,15 +22,16 @@ type clockKeeper struct {
 	zero  time.Time // the right time when the steady clock began
 }
 
-// take notes the right time; steady is a clock that nobody sets.
-func (c *clockKeeper) take(wall, right time.Time, steady time.Duration) {
+// take notes the right time as the parent says it; steady is a clock that nobody sets. With synced the box's own clock is kept by somebody
+// better: a parent tells the time of its start running on, which is wrong for good where its own clock was put right after that.
+func (c *clockKeeper) take(wall, right time.Time, steady time.Duration, synced bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	zero := right.Round(0).Add(-steady)
 	if !c.known || zero.Sub(c.zero).Abs() > time.Second { // not at each flicker of a link's delay
 		c.zero = zero
 	}
-	c.known = right.Round(0).Sub(wall.Round(0)).Abs() >= clockTolerated
+	c.known = !synced && right.Round(0).Sub(wall.Round(0)).Abs() >= clockTolerated
 }
 
 // offset is what the box's clock lacks. What was noted last holds while the parent is away. Nothing is said of a clock that is near enough.
@@ -48,7 +51,7 @@ func (d *daemon) keepClock(ctx context.Context) error {
 	for {
 		if right, ok := d.rightTime(); ok {
 			now := time.Now()
-			d.clock.take(now, right, now.Sub(steadySince))
+			d.clock.take(now, right, now.Sub(steadySince), runtime.GOOS == "linux" && probe.System().Synchronised()) // others do not say
 		}
 		select {
 		case <-tick.C:

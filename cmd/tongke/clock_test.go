@@ -26,10 +26,25 @@ func TestClockOffset(t *testing.T) {
 	} {
 		now := morning.Add(tt.after)
 		if tt.known {
-			c.take(now.Add(tt.clock), now.Add(tt.parent), tt.after)
+			c.take(now.Add(tt.clock), now.Add(tt.parent), tt.after, false)
 		}
 		if got := c.offset(now.Add(tt.clock), tt.after); got.Round(time.Second) != tt.wants {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.wants)
 		}
+	}
+}
+
+// TestAParentWhoseClockIsWrong: a box that knows the time from a time server believes no other parent, also when it believed it before.
+func TestAParentWhoseClockIsWrong(t *testing.T) {
+	var c clockKeeper
+	now := time.Date(2026, 9, 1, 8, 30, 0, 0, time.UTC)
+	c.take(now, now.Add(-8*time.Hour), time.Second, false)
+	if got := c.offset(now, time.Second); got != -8*time.Hour {
+		t.Errorf("before the network told the time: %v", got)
+	}
+	now = now.Add(time.Second)
+	c.take(now, now.Add(-8*time.Hour), 2*time.Second, true)
+	if got := c.offset(now, 2*time.Second); got != 0 {
+		t.Errorf("it follows its parent by %v", got)
 	}
 }
