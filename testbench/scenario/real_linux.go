@@ -281,6 +281,9 @@ func (r *real) openPages(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := r.whole(ctx, page, url); err != nil {
+			return nil, err
+		}
 		pages = append(pages, page)
 	}
 	for i, page := range pages {
@@ -292,6 +295,29 @@ func (r *real) openPages(ctx context.Context) ([]string, error) {
 		}
 	}
 	return pages, nil
+}
+
+// whole waits until all of a page has come. Chromium gives up what it is loading when an address comes to an interface or goes, which one of a
+// new namespace does for some seconds, and a page without some of its scripts stays empty.
+func (r *real) whole(ctx context.Context, page, url string) error {
+	const loaded = `new Promise((done) => document.readyState === "complete" ? done() : addEventListener("load", () => done()))
+		.then(() => performance.getEntriesByType("resource").every((e) => e.responseStatus !== 0))`
+	for range 5 {
+		var all bool
+		if err := r.browser.eval(ctx, page, loaded, &all); err != nil {
+			return err
+		}
+		if all {
+			return nil
+		}
+		if err := wait(ctx, time.Second); err != nil {
+			return err
+		}
+		if err := r.browser.call(ctx, page, "Page.navigate", map[string]any{"url": url}, nil); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%s does not load", url)
 }
 
 // drawing waits until a page shows pictures and plays sound.
