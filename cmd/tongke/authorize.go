@@ -2,9 +2,11 @@ package main
 
 import (
 	"net/http"
+	"slices"
 
 	"tongke/media/ingest"
 	"tongke/signaling/auth"
+	"tongke/signaling/protocol"
 	"tongke/signaling/session"
 )
 
@@ -32,12 +34,24 @@ func (d *daemon) mayMedia(r *http.Request, p auth.Principal, id string, publish 
 		return p.Teaches(id, l.Teacher, l.CreatedBy)
 	case auth.Publish:
 		return publish
-	case auth.Watch, auth.Assistant: // no inspector yet: whoever looks into a lesson from outside must be seen there, and the sign is missing
+	case auth.Watch: // no inspector yet: whoever looks into a lesson from outside must be seen there, and the sign is missing
 		return !publish && p.Lesson != "" // by a token of this lesson, not by being somebody
+	case auth.Assistant:
+		return !publish && p.Lesson != "" && !d.outdated(p)
 	case auth.Classroom:
 		return !publish && (p.Lesson != "" || d.attends(r, p, id))
 	}
 	return false
+}
+
+// outdated reports whether a phone came by a code that the teacher has withdrawn since.
+func (d *daemon) outdated(p auth.Principal) bool {
+	if p.Phone == 0 || d.hub == nil {
+		return false
+	}
+	room := session.Place{Campus: p.Campus, Classroom: p.Classroom}.Room()
+	st, _ := d.hub.State(p.Lesson)
+	return slices.ContainsFunc(st.Rooms, func(r protocol.RoomState) bool { return r.Room == room && p.Phone <= r.Codes })
 }
 
 // attends reports whether the classroom beside this box is a member of the lesson, which the parent may have to be asked for. An unknown

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -183,5 +185,34 @@ func TestCallsForTheTechnician(t *testing.T) {
 	got := d.calls.list()
 	if len(got) != maxCalls || got[0].Room != fmt.Sprint("room ", maxCalls+2) || got[0].Code != "mic-missing" || got[0].At.IsZero() {
 		t.Errorf("%d calls, the newest %+v", len(got), got[0])
+	}
+}
+
+// TestAWithdrawnCodeEndsWatching: a phone that came by a code which the teacher has withdrawn watches nothing by WHEP either.
+func TestAWithdrawnCodeEndsWatching(t *testing.T) {
+	d := papers(t)
+	var err error
+	if d.hub, err = lesson.NewHub(lesson.HubConfig{Registry: d.registry, Log: d.log}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { d.hub.Run(ctx) }) // ends with ctx
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil)
+	r = r.WithContext(auth.WithListener(r.Context(), auth.Public))
+	if _, err := d.auth.Assist(w, r, d.auth.AssistCode("l", "三河小学", "")); err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Cookie", w.Result().Cookies()[0].String())
+	if _, err := d.authorize(r, "l", false); err != nil {
+		t.Fatalf("by the code: %v", err)
+	}
+	teacher := lesson.Actor{Role: auth.Teacher, Session: "s-1", Remote: true}
+	if err := d.hub.Act(t.Context(), "l", teacher, protocol.RoomCode{Room: "三河小学"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.authorize(r, "l", false); !errors.Is(err, ingest.ErrForbidden) {
+		t.Errorf("by a withdrawn code: %v", err)
 	}
 }
