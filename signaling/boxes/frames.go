@@ -67,6 +67,12 @@ func sane(at protocol.Millis, now time.Time) time.Time {
 
 // stated takes a child's word on itself or on a box below it.
 func (r *Roster) stated(p *peer, m protocol.BoxState, now time.Time) error {
+	r.mu.Lock()
+	may := r.takeLocked(p, now)
+	r.mu.Unlock()
+	if !may {
+		return nil // before the disk is asked
+	}
 	children, err := r.cfg.Store.Children()
 	if err != nil {
 		return err
@@ -76,9 +82,6 @@ func (r *Roster) stated(p *peer, m protocol.BoxState, now time.Time) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.takeLocked(p, now) {
-		return nil
-	}
 	old, known := r.rows[m.Box]
 	switch itself := m.Box == p.id; {
 	case !is(p.id):
