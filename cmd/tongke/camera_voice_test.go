@@ -12,7 +12,7 @@ import (
 
 // TestCamerasSpeak: one camera of those whose sound is switched on is the room's voice while no page is, and leaves the box with the floor.
 func TestCamerasSpeak(t *testing.T) {
-	c, s := newShelf(t, openShelfStore(t, t.TempDir()), CameraConfig{Name: "a", URL: "rtsp://127.0.0.1:9/1"},
+	c, s := newShelf(t, openShelfStore(t, t.TempDir()), CameraConfig{Name: "a", URL: "rtsp://127.0.0.1:9/1", Sound: true},
 		CameraConfig{Name: "b", URL: "rtsp://127.0.0.1:9/2", Sound: true}, CameraConfig{Name: "c", URL: "rtsp://127.0.0.1:9/3", As: "board", Sound: true})
 	voice := hearing{key: track.Key{Lesson: "l", Origin: "box", Source: track.Voice}}
 	open := hearing{voice.key, true}
@@ -27,17 +27,18 @@ func TestCamerasSpeak(t *testing.T) {
 		want   [3]hearing
 	}{
 		{"no lesson", func(*stage) {}, [3]hearing{}},
-		{"taught here: the picture is the first's, the sound is the board's", taught, [3]hearing{none, none, open}},
-		{"the teacher has muted himself", func(s *stage) { s.state.Sources.Muted = true }, [3]hearing{none, none, voice}},
+		{"taught here: the first and the board's film", taught, [3]hearing{open, none, none}},
+		{"the teacher has muted himself", func(s *stage) { s.state.Sources.Muted = true }, [3]hearing{voice, none, none}},
 		{"the teacher's page speaks", func(s *stage) { s.state.Sources.Muted, s.scenes[0].Voice = false, true }, [3]hearing{}},
 		{"it shares the board too, and does not speak", func(s *stage) {
 			s.scenes[0].Voice, s.scenes[0].Sources = false, []string{track.Board}
-		}, [3]hearing{}},
+		}, [3]hearing{open, none, none}},
+		{"covered", func(s *stage) { s.scenes[0].Covered = true }, [3]hearing{}},
 		{"attends", func(s *stage) {
 			s.state.Master.Room, s.state.Lead, s.state.OwnerBox = "core", &protocol.Lead{Room: "core", Box: "core", Online: true}, "core"
 			s.state.Rooms = []protocol.RoomState{{Room: "sanhe", Box: "box", State: protocol.RoomLive}}
 			s.scenes = []session.Scene{{Lesson: "l", Screen: true}}
-		}, [3]hearing{}},
+		}, [3]hearing{voice, none, none}},
 	} {
 		s.set(step.change)
 		got := c.hearings(c.wants())
@@ -47,7 +48,7 @@ func TestCamerasSpeak(t *testing.T) {
 			}
 		}
 	}
-	// The class's camera is the first, whose sound is off: switched on by the page of the device it would be the voice.
+	// By the page of the device.
 	c, s = newShelf(t, openShelfStore(t, t.TempDir()))
 	on := true
 	one, err := c.Add(api.CameraChange{Name: text("后墙"), URL: text("rtsp://127.0.0.1:9/1"), As: text("camera")})
