@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
+	"time"
 
 	"tongke/signaling/store"
 )
@@ -31,7 +33,38 @@ const (
 	HerePath = "/api/v1/above/here"
 
 	maxAddresses = 8
+
+	movesBurst = 20 // changes of one child's addresses at once
+	movesEvery = 10 * time.Second
 )
+
+// moves counts how often children told new addresses: each is a write to the disk, and all writes wait for one another.
+type moves struct {
+	mu  sync.Mutex
+	all map[string]moved
+}
+
+type moved struct {
+	left float64
+	at   time.Time
+}
+
+// may reports whether a child may have new ones written now.
+func (m *moves) may(child string, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	one, known := m.all[child]
+	if !known {
+		one = moved{movesBurst, now}
+	}
+	one = moved{min(movesBurst, one.left+max(0, now.Sub(one.at).Seconds())/movesEvery.Seconds()), now}
+	ok := one.left >= 1
+	if ok {
+		one.left--
+	}
+	m.all[child] = one
+	return ok
+}
 
 // Addresses are where a box's uplink port answers.
 type Addresses struct {
@@ -52,6 +85,10 @@ func mergeAddresses(lists ...[]string) (urls []string) {
 func (h *Host) NoteAddresses(c store.Child, told []string) (Addresses, error) {
 	told = mergeAddresses(told)
 	if !slices.Equal(c.URLs, told) {
+		if !h.moves.may(c.ID, time.Now()) {
+			h.Log.Debug("box below tells new addresses without end", "peer", c.Name)
+			return Addresses{URLs: h.URLs()}, nil // it tells them again within the hour
+		}
 		if err := h.Store.Update(func(tx *store.Tx) error {
 			now, err := store.Children.Get(tx, c.ID)
 			if errors.Is(err, store.ErrNotFound) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -176,5 +177,43 @@ func TestACallPassesWhereNobodyAnswers(t *testing.T) {
 	defer cancel()
 	if err := join.Call(ctx, c, only(p.Client, box), []string{"https://192.0.2.7:8443"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAChildThatTellsNewAddressesWithoutEnd: what is over its measure is not written, and others are heard.
+func TestAChildThatTellsNewAddressesWithoutEnd(t *testing.T) {
+	s := openStore(t)
+	h := join.NewHost(join.Host{Store: s, URLs: func() []string { return nil }, Log: slog.New(slog.DiscardHandler)})
+	for _, id := range []string{"a", "b"} {
+		if err := s.Update(func(tx *store.Tx) error { return store.Children.Put(tx, id, store.Child{ID: id}) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell := func(id string, n int) (kept bool) {
+		t.Helper()
+		url := fmt.Sprintf("https://192.0.2.1:%d", n)
+		c, err := s.Child(id)
+		if err == nil {
+			_, err = h.NoteAddresses(c, []string{url})
+		}
+		if err == nil {
+			c, err = s.Child(id)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Contains(c.URLs, url)
+	}
+	kept := 0
+	for n := range 500 {
+		if tell("a", n+1) {
+			kept++
+		}
+	}
+	if kept < 20 || kept > 100 {
+		t.Errorf("%d of 500 changes are written", kept)
+	}
+	if !tell("b", 1) {
+		t.Error("another box is not heard")
 	}
 }

@@ -150,11 +150,12 @@ type Host struct {
 
 	tries *auth.Throttle
 	pairs *pairs
+	moves *moves
 }
 
 // NewHost completes h.
 func NewHost(h Host) *Host {
-	h.tries, h.pairs = auth.NewThrottle(5, time.Minute, time.Minute), &pairs{}
+	h.tries, h.pairs, h.moves = auth.NewThrottle(5, time.Minute, time.Minute), &pairs{}, &moves{all: map[string]moved{}}
 	return &h
 }
 
