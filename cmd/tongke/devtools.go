@@ -146,6 +146,10 @@ func (d *devtools) attach(ctx context.Context) error {
 // forget has the page looked for anew: it may have crashed, and another have come.
 func (d *devtools) forget() { d.session = "" }
 
+// whereFrom is "" for a page of ours that has had half a minute and did not begin (signaling/console/text.js marks one that did): its own
+// guard did not come either.
+const whereFrom = `document.readyState === "complete" && performance.now() > 30000 && !("began" in document.documentElement.dataset) ? "" : location.href`
+
 // where asks the page's own thread for its address: a page that hangs does not answer.
 func (d *devtools) where(ctx context.Context) (string, error) {
 	if d.session == "" {
@@ -158,7 +162,7 @@ func (d *devtools) where(ctx context.Context) (string, error) {
 			Value string `json:"value"`
 		} `json:"result"`
 	}
-	err := d.call(ctx, d.session, "Runtime.evaluate", map[string]any{"expression": "location.href", "returnByValue": true}, &r)
+	err := d.call(ctx, d.session, "Runtime.evaluate", map[string]any{"expression": whereFrom, "returnByValue": true}, &r)
 	return r.Result.Value, err
 }
 

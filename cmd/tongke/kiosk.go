@@ -184,7 +184,8 @@ func (k *kioskCmd) show(ctx context.Context, page string, args []string, wall *s
 	}
 }
 
-// watchPage asks the page for a sign of life until it is silent for limit. A page that shows the browser's own error is sent back.
+// watchPage asks the page for a sign of life until it is silent for limit. A page that shows the browser's own error, or
+// nothing, is sent back.
 func watchPage(ctx context.Context, d *devtools, page string, limit time.Duration, log *slog.Logger) error {
 	last := time.Now().Add(max(kioskPatron-limit, 0))
 	for {

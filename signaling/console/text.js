@@ -21,7 +21,9 @@ export async function load() {
 	if (!answer.ok) {
 		throw new Error(`words: ${answer.status}`);
 	}
-	return answer.json();
+	const words = await answer.json();
+	document.documentElement.dataset.began = ""; // all scripts and words are there: guard.js need not load the page again
+	return words;
 }
 
 /**
