@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/url"
@@ -314,11 +316,17 @@ func (w *deviceWatch) Report() daemonReport {
 	return daemonReport{w.report, w.told}
 }
 
+// kioskUnit is there where the package of the wall screen is installed.
+const kioskUnit = "/usr/lib/systemd/system/tongke-kiosk.service"
+
 // deviceFacts are what the daemon's parts know.
 func (d *daemon) deviceFacts() doctor.Facts {
 	f := doctor.Facts{Built: builtAt(), Running: doctor.Yes, Ports: wantedPorts(d.cfg)}
 	d.cameras.facts(&f)
 	if _, ok, err := d.store.Parent(); err != nil || !ok {
+		if _, err := os.Stat(kioskUnit); errors.Is(err, fs.ErrNotExist) {
+			f.Top = doctor.Yes
+		}
 		return f
 	}
 	f.Parent = doctor.No

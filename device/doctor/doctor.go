@@ -73,6 +73,7 @@ type Facts struct {
 	Ports        []uint16 `json:"ports,omitzero"`        // that the daemon wants to listen on
 
 	Parent      Answer `json:"parent,omitzero"`      // the parent answers; Unknown also without one
+	Top         Answer `json:"top,omitzero"`         // it has no parent and no wall screen is installed: perhaps a core school's box in a cabinet
 	ParentFault string `json:"parentFault,omitzero"` // "certificate-mismatch", or "" for silence
 	Names       Answer `json:"names,omitzero"`       // the parent's name can be resolved
 	Portal      Answer `json:"portal,omitzero"`      // a page that asks for a login answers instead of the network
@@ -100,9 +101,13 @@ type Input struct {
 	Facts   Facts
 }
 
-// classroom reports whether this machine stands in a room: it has a socket for a screen. A virtual machine at the core has none, and
-// neither camera nor microphone are missed there.
-func (in *Input) classroom() bool { return len(in.Machine.Displays) > 0 }
+// classroom reports whether this machine stands in a room: it has a socket for a screen. A virtual machine at the core has none, and a
+// core school's mini-PC in a cabinet has nothing in it: neither camera nor microphone are missed there.
+func (in *Input) classroom() bool {
+	inUse := func(d probe.Display) bool { return d.Connected }
+	cabinet := in.Facts.Top == Yes && !slices.ContainsFunc(in.Machine.Displays, inUse) && len(in.Machine.Cameras) == 0 && in.Facts.NetCameras == 0
+	return len(in.Machine.Displays) > 0 && !cabinet
+}
 
 // Judge returns the findings, worst first, and within one severity in the order of the table.
 func Judge(in Input) []Finding {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"tongke/device/health"
+	"tongke/device/probe"
 	"tongke/device/probe/probetest"
 	"tongke/device/profile"
 )
@@ -519,5 +520,32 @@ func TestSince(t *testing.T) {
 	tr.Note(a, at.Add(3*time.Minute))
 	if !a[0].Since.Equal(at.Add(3 * time.Minute)) {
 		t.Errorf("%v", a)
+	}
+}
+
+// TestCabinet: a core school's mini-PC with nothing in its sockets lacks nothing; one that has a parent, a wall screen's package, or one of the
+// things of a room, is asked for the others.
+func TestCabinet(t *testing.T) {
+	byName, _, all := machines(t)
+	m := byName["n100"]
+	if m == nil {
+		t.Fatal("no such machine")
+	}
+	edit(m, `/drm/.*/status$`, func(string) string { return "disconnected\n" })
+	bare := input(m, all, Facts{Top: Yes})
+	bare.Machine.Cameras, bare.Machine.Sound = nil, probe.Sound{}
+	if got := Judge(bare); len(got) != 0 {
+		t.Errorf("in a cabinet: %v", codes(got))
+	}
+	for what, change := range map[string]func(in *Input){
+		"has a parent":   func(in *Input) { in.Facts.Top = Unknown },
+		"a camera":       func(in *Input) { in.Facts.NetCameras = 1 },
+		"a screen is on": func(in *Input) { in.Machine.Displays = []probe.Display{{Connected: true}} },
+	} {
+		in := bare
+		change(&in)
+		if got := codes(Judge(in)); !slices.Contains(got, "microphone-missing") {
+			t.Errorf("%s: %v", what, got)
+		}
 	}
 }
