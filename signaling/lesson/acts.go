@@ -149,7 +149,7 @@ func (l *Live) take(a Actor, _ protocol.LessonTake, now time.Time) error {
 	if s.Lead == nil || s.Lead.Session != a.Session {
 		s.Sources.Muted = false
 	}
-	s.Lead = &protocol.Lead{Session: a.Session, Room: a.Room, Box: a.Box, Online: true, Since: protocol.At(now)}
+	s.Lead, l.ledAt = &protocol.Lead{Session: a.Session, Room: a.Room, Box: a.Box, Online: true, Since: protocol.At(now)}, now
 	at := l.at(a.Room)
 	at.heard, at.last.Box = now, a.Box
 	if a.Room != s.Master.Room {

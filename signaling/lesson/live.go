@@ -35,6 +35,7 @@ type Live struct {
 
 	campuses protocol.Campuses
 	began    time.Time // of this life
+	ledAt    time.Time // when the lead came or went in this life: unlike its Since not moved when the box's clock is set
 	old      version   // as it was written by the life before, else zero
 	floorRev uint64    // of the newest word about the floor that was restated
 	levels   bool      // a level changed since Levels

@@ -159,7 +159,7 @@ func (l *Live) leadOnline(online bool, now time.Time) {
 	if s.Lead == nil || s.Lead.Online == online {
 		return
 	}
-	s.Lead.Online, s.Lead.Since = online, protocol.At(now)
+	s.Lead.Online, s.Lead.Since, l.ledAt = online, protocol.At(now), now
 	if !online {
 		l.sources(nil)
 	}
@@ -326,9 +326,9 @@ func (l *Live) abandoned(now time.Time) bool {
 	if s.State == protocol.Ended || l.pageless() != (protocol.Sources{}) || s.Lead != nil && s.Lead.Online {
 		return false
 	}
-	gone := l.began
-	if s.Lead != nil && s.Lead.Since.Time().After(gone) {
-		gone = s.Lead.Since.Time()
+	gone := l.began // what was before this life counts from its start
+	if s.Lead != nil && l.ledAt.After(gone) {
+		gone = l.ledAt
 	}
 	leave := LeaveAt(*s)
 	if leave.IsZero() {

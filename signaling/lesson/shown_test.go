@@ -231,3 +231,22 @@ func TestStateOfLongNamesFits(t *testing.T) {
 	}
 	t.Logf("%d rooms, %d notes, %d bytes", len(s.Rooms), len(s.Notes), len(frame))
 }
+
+// TestAbandonedThoughTheClockWasSet: how long the teacher is gone is not read off a clock that was set meanwhile.
+func TestAbandonedThoughTheClockWasSet(t *testing.T) {
+	for _, set := range []time.Duration{-8 * time.Hour, 8 * time.Hour} {
+		c := begin(t, Lesson{Owner: "core"}, "a")
+		c.began = c.now.Add(-3 * time.Hour) // the teacher was there for long
+		delete(c.there, "core")
+		c.pass(3 * time.Second)
+		if c.kept.State.Lead.Online {
+			t.Fatal("the lead is still there")
+		}
+		c.kept.State.Lead.Since -= protocol.Millis(set.Milliseconds()) // as the moment stands by the clock that is set now
+		for d, want := range map[time.Duration]bool{time.Minute: false, 3 * time.Hour: true} {
+			if got := c.abandoned(c.now.Add(d)); got != want {
+				t.Errorf("the clock was set by %v, without a teacher for %v: %v", set, d, got)
+			}
+		}
+	}
+}
