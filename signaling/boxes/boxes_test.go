@@ -415,8 +415,12 @@ func TestWhatIsNotKeptIsNotAnswered(t *testing.T) {
 	n.TakeBack(somebody)
 	n.st.Close()
 	n.mine = nil
+	was := len(n.mineAt)
 	if _, err := n.Raise(protocol.CallFromPage, "", somebody); err == nil {
 		t.Error("raised on a closed disk")
+	}
+	if len(n.mineAt) != was {
+		t.Error("a call that was not kept counts among the few of an hour")
 	}
 	if n.mine != nil || len(n.Roster.audits) > 0 {
 		t.Errorf("and kept in memory: %+v %+v", n.mine, n.Roster.audits)
@@ -552,6 +556,56 @@ func TestNobodySpeaksForOthers(t *testing.T) {
 	}
 	if e := c.entry(north); e.Call == nil || e.Call.ID != "a" || time.Since(e.Call.Since) > time.Minute {
 		t.Errorf("%+v", e.Call)
+	}
+}
+
+// TestAnAbsentChildKeepsItsOwn: what a child told of stays its own while its link is down, the call on the disk too. Another may tell of it
+// once that child is withdrawn, and a box that is invited here speaks for itself from then on, beginning with nothing.
+func TestAnAbsentChildKeepsItsOwn(t *testing.T) {
+	c := open(t, core)
+	c.invite(north, "north", "")
+	c.invite(south, "south", "")
+	silent := func([]byte) error { return nil }
+	cut := c.LinkUp(south, false, silent)
+	c.LinkUp(north, false, silent)
+	calling := func(call string) protocol.BoxState {
+		m := state(far)
+		m.Call = &protocol.Call{ID: call, Since: 1, From: protocol.CallFromPage, State: protocol.CallOpen}
+		return m
+	}
+	if err := c.say(south, calling("a")); err != nil {
+		t.Fatal(err)
+	}
+	cut()
+	delete(c.called, far) // long ago
+	if err := c.say(north, calling("b")); err == nil {
+		t.Error("its sister's row was taken while she was away")
+	}
+	c.pass(time.Now(), true)
+	c.again()
+	c.LinkUp(north, false, silent)
+	if err := c.say(north, calling("b")); err == nil {
+		t.Error("and after a restart")
+	}
+	if e := c.entry(far); e.Via != south || e.Call == nil || e.Call.ID != "a" {
+		t.Errorf("%+v, call %+v", e, e.Call)
+	}
+	if err := c.st.Update(func(tx *store.Tx) error { return store.Children.Delete(tx, south) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.say(north, calling("b")); err != nil || c.entry(far).Via != north {
+		t.Errorf("she is withdrawn: %v, %+v", err, c.entry(far))
+	}
+	c.invite(far, "far", "")
+	c.LinkUp(far, false, silent)
+	if err := c.say(far, state(far)); err != nil {
+		t.Fatal(err)
+	}
+	if e := c.entry(far); e.Via != "" || e.Call != nil {
+		t.Errorf("invited, it has the call that another told of: %+v", e.Call)
+	}
+	if err := c.say(north, calling("c")); err == nil {
+		t.Error("another speaks for an invited box")
 	}
 }
 

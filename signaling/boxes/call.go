@@ -52,6 +52,9 @@ func (r *Roster) Raise(from, code string, who Who) (Call, error) {
 	r.mu.Unlock()
 	if err := r.save(); err != nil {
 		r.undo(next, before)
+		r.mu.Lock()
+		r.mineAt = slices.DeleteFunc(r.mineAt, now.Equal) // what was not kept is no call
+		r.mu.Unlock()
 		return Call{}, err
 	}
 	r.nudge()

@@ -88,12 +88,15 @@ func (r *Roster) stated(p *peer, m protocol.BoxState, now time.Time) error {
 		return fmt.Errorf("box: %s is no child", p.id)
 	case m.Box == r.cfg.Box, !itself && is(m.Box):
 		return fmt.Errorf("box: %s cannot speak for %s", p.id, m.Box)
-	case !itself && known && old.Via != p.id && r.peers[old.Via] != nil:
+	case !itself && known && old.Via != p.id && is(old.Via): // who told first keeps it while away too: a silence gives nobody's call to another
 		return fmt.Errorf("box: %s is told of by another", m.Box)
 	case !itself && (!known || old.Via != p.id) && r.viaLocked(p.id) >= protocol.MaxBelow:
 		return fmt.Errorf("box: %s tells of too many", p.id)
 	case itself:
 		m.Online = true
+		if old.Via != p.id { // what another said of it, before it was invited here, is not its word
+			old = row{}
+		}
 	}
 	next := row{
 		Via: p.id, Name: m.Name, Campus: m.Campus, Classroom: m.Classroom, Version: m.Version, Verdict: m.Verdict, Online: m.Online, Seen: sane(m.Seen, now), Told: now,
