@@ -17,12 +17,14 @@ const (
 	callsMost = 8                // at a time
 )
 
-// swapAddresses tells the parent where this box answers, and keeps where the parent does.
-func (d *daemon) swapAddresses(ctx context.Context, dial join.Dial) error {
+// swapAddresses tells the parent where this box answers, and hears what time it is there. With learn it keeps where the parent answers, which
+// waits for the disk.
+func (d *daemon) swapAddresses(ctx context.Context, dial join.Dial, learn bool) error {
 	ctx, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
-	told, at, err := join.TellAddresses(ctx, dial, d.urls())
-	if err != nil {
+	told, at, heard, err := join.TellAddresses(ctx, dial, d.urls())
+	d.theirs.take(dial.Parent.ID, heard)
+	if err != nil || !learn {
 		return err
 	}
 	changed, err := join.Learn(d.store, dial.Parent.ID, told, at)

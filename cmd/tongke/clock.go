@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"tongke/device/probe"
+	"tongke/signaling/join"
 	"tongke/signaling/protocol"
 )
 
 const (
 	clockTolerated = 30 * time.Second // nearer to the parent's a clock is good enough for a timetable
 	clockAsked     = time.Second
+	heardWithin    = 5 * time.Second // an answer that may be further off is of no use
 )
 
 // clockKeeper remembers what this box's clock lacks to its parent's: a board whose battery is empty, before the network has told the time.
@@ -23,7 +25,7 @@ type clockKeeper struct {
 }
 
 // take notes the right time as the parent says it; steady is a clock that nobody sets. With synced the box's own clock is kept by somebody
-// better: a parent tells the time of its start running on, which is wrong for good where its own clock was put right after that.
+// better: the parent may have been without a time server for as long as it runs.
 func (c *clockKeeper) take(wall, right time.Time, steady time.Duration, synced bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,4 +76,38 @@ func (d *daemon) clockOffset() time.Duration {
 func (d *daemon) told(at time.Time) protocol.Millis {
 	now := time.Now()
 	return protocol.At(now.Add(d.clockOffset() - now.Sub(at)))
+}
+
+// parentTime is what time it is at the parent.
+type parentTime struct {
+	mu    sync.Mutex
+	id    string // of the parent that was asked
+	heard join.Heard
+}
+
+// take notes what a parent said; one that said nothing shows the same clock as before.
+func (p *parentTime) take(id string, heard join.Heard) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.id != id {
+		p.id, p.heard = id, join.Heard{}
+	}
+	if !heard.Time.IsZero() && heard.Error <= heardWithin {
+		p.heard = heard
+	}
+}
+
+// right is the time by the parent's clock as it shows it now. media is the link's clock: the parent's wall clock when its process started,
+// running on, so wrong for as long as it runs where a time server was heard only later. It counts where asking led to nothing, zero if it
+// is not known either; before the parent was asked nothing does.
+func (p *parentTime) right(id string, media, now time.Time) (time.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.id != id:
+		return time.Time{}, false
+	case !p.heard.Time.IsZero():
+		return p.heard.Right(now), true
+	}
+	return media, !media.IsZero()
 }

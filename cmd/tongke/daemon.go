@@ -59,6 +59,7 @@ type daemon struct {
 	library  *library.Library
 	parent   uplinkState
 	clock    clockKeeper
+	theirs   parentTime
 	calls    calls             // for the technician
 	roster   *boxes.Roster     // the boxes below, and calls for somebody to look
 	pairer   *join.Pairer      // joins by comparing digits
@@ -259,6 +260,7 @@ func (d *daemon) lessonChanged(l lesson.Lesson) {
 	if l.State == protocol.Ended {
 		d.ingest.CloseLesson(l.ID)
 		d.relay.EndLesson(l.ID)
+		d.keepWithdrawn(l.ID)
 		d.auth.EndAssist(l.ID)
 	} else {
 		d.relay.SetTeaching(l.ID, l.Owner)

@@ -21,7 +21,6 @@ import (
 	"tongke/device/profile"
 	firmware "tongke/firmware-config"
 	"tongke/media/cascade"
-	"tongke/media/packet"
 )
 
 // DeviceConfig says what the hardware is.
@@ -338,10 +337,8 @@ func (d *daemon) deviceFacts() doctor.Facts {
 		if p.Rung == "udp" {
 			f.SpareOnly = doctor.No
 		}
-		if p.RTT > 0 {
-			// The media clock is the wall clock of when the process started; the parent's tells what the wall clock should say now.
-			should := time.Unix(0, int64(packet.Now())).Add(time.Duration(p.ClockOffset * float64(time.Second)))
-			f.ClockKnown, f.ClockOffset = true, time.Until(should).Round(time.Millisecond)
+		if should, ok := d.rightTime(); ok {
+			f.ClockKnown, f.ClockOffset = true, should.Sub(time.Now().Round(0)).Round(time.Millisecond)
 		}
 	}
 	return f

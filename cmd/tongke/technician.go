@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"tongke/media/cascade"
 	"tongke/media/packet"
 	"tongke/signaling/auth"
 	"tongke/signaling/join"
@@ -15,14 +16,15 @@ const (
 	trustEvery = time.Second // how often it is looked whether the parent can be asked
 	askWait    = 30 * time.Second
 	keyEvery   = time.Hour // asked again: the parent may have been set up anew, or have other addresses
+	timeEvery  = time.Minute
 )
 
 // keepTrust asks the parent for the key of this box's technician's codes and for the parent's addresses when the uplink has come up, and
-// every hour while it lasts. It notes the time that the parent says. It ends with ctx.
+// every hour while it lasts, and what time it is there each minute. It notes the time that the parent says. It ends with ctx.
 func (d *daemon) keepTrust(ctx context.Context) error {
 	tick := time.NewTicker(trustEvery)
 	defer tick.Stop()
-	up, had, asked, noted := false, "", time.Time{}, time.Time{}
+	up, had, asked, timed := false, "", time.Time{}, time.Time{}
 	for {
 		select {
 		case <-tick.C:
@@ -34,19 +36,23 @@ func (d *daemon) keepTrust(ctx context.Context) error {
 			up = false
 			continue
 		}
-		if now, right := d.rightTime(); right && time.Since(noted) >= time.Minute {
-			noted = time.Now()
+		due := !up || had != dial.Parent.ID || time.Since(asked) >= keyEvery
+		if !due && time.Since(timed) < timeEvery {
+			continue
+		}
+		timed = time.Now()
+		if err := d.swapAddresses(ctx, dial, due); err != nil {
+			d.log.Debug("addresses not exchanged", "err", err) // a parent of an older version has no list
+		}
+		if now, right := d.rightTime(); right {
 			if err := d.auth.NoteTime(now); err != nil {
 				d.log.Warn("time not noted", "err", err)
 			}
 		}
-		if up && had == dial.Parent.ID && time.Since(asked) < keyEvery {
+		if !due {
 			continue
 		}
 		up, had, asked = true, dial.Parent.ID, time.Now()
-		if err := d.swapAddresses(ctx, dial); err != nil {
-			d.log.Debug("addresses not exchanged", "err", err) // a parent of an older version has no list
-		}
 		if err := d.fetchKey(ctx, dial); err != nil {
 			d.log.Debug("technician's key not fetched", "err", err) // a parent of an older version has none; codes of this box's own remain
 			asked = asked.Add(time.Minute - keyEvery)               // an answer may have been lost
@@ -67,13 +73,25 @@ func (d *daemon) fetchKey(ctx context.Context, dial join.Dial) error {
 // rightTime is the time as the parent says it. A box without a parent has nobody better than itself; a member whose parent is away knows of
 // no right time.
 func (d *daemon) rightTime() (time.Time, bool) {
-	if _, joined, err := d.store.Parent(); err != nil || !joined {
+	parent, joined, err := d.store.Parent()
+	if err != nil || !joined {
 		return time.Now(), err == nil
 	}
-	for _, p := range d.node.Stats().Peers {
-		if p.Parent && p.Up && p.RTT > 0 {
-			// The media clock is the wall clock of when the process started.
-			return time.Unix(0, int64(packet.Now())).Add(time.Duration(p.ClockOffset * float64(time.Second))), true
+	return d.timeAt(parent.ID, d.node.Stats().Peers)
+}
+
+// timeAt is what time it is at a parent that is linked.
+func (d *daemon) timeAt(parent string, links []cascade.PeerStats) (time.Time, bool) {
+	for _, p := range links {
+		if !p.Parent || !p.Up {
+			continue
+		}
+		var media time.Time
+		if p.RTT > 0 {
+			media = time.Unix(0, int64(packet.Now())).Add(time.Duration(p.ClockOffset * float64(time.Second)))
+		}
+		if right, ok := d.theirs.right(parent, media, time.Now()); ok {
+			return right, true
 		}
 	}
 	return time.Now(), false

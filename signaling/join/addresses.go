@@ -19,8 +19,9 @@ import (
 
 // Boxes keep finding each other when addresses change.
 //
-//   - A child tells its parent where it answers, and is told where the parent does, each time its uplink comes up and once an hour. So a
-//     second address or a name that the parent got later is known at every school before it is needed.
+//   - A child tells its parent where it answers each time its uplink comes up and then each minute, by which it hears what time it is
+//     there too. What it is told of the parent's addresses it keeps as the uplink comes up and once an hour. So a second address or a
+//     name that the parent got later is known at every school before it is needed.
 //   - A parent calls the children that do not come, at the addresses they told, and says where it answers now. That is for the new machine
 //     that a backup made the same box again: it has the old one's key and list of children and perhaps not its address. Only a child that
 //     the parent can reach hears it (one county's network does, a school behind NAT does not).
@@ -106,11 +107,12 @@ func (h *Host) NoteAddresses(c store.Child, told []string) (Addresses, error) {
 	return Addresses{URLs: h.URLs()}, nil
 }
 
-// TellAddresses tells the parent where this box answers, and returns where the parent does, and at which address it did now.
-func TellAddresses(ctx context.Context, d Dial, own []string) (told []string, at string, err error) {
+// TellAddresses tells the parent where this box answers, and returns where the parent does, at which address it did now, and what time it is
+// there. A parent without the list, of an older version, says what time it is all the same.
+func TellAddresses(ctx context.Context, d Dial, own []string) (told []string, at string, heard Heard, err error) {
 	var theirs Addresses
-	at, err = d.askAt(ctx, http.MethodPut, AddressesPath, Addresses{URLs: own}, &theirs)
-	return theirs.URLs, at, err
+	at, heard, err = d.askAt(ctx, http.MethodPut, AddressesPath, Addresses{URLs: own}, &theirs)
+	return theirs.URLs, at, heard, err
 }
 
 // Learn keeps addresses that the parent told, beside the ones known before. First comes the one at which it answered now; without one, it

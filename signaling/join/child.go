@@ -90,6 +90,7 @@ type joiner struct {
 	base   string
 	name   string
 	client *http.Client
+	heard  Heard // from the last answer
 }
 
 func (j *joiner) join(ctx context.Context) (Joined, error) {
@@ -186,6 +187,7 @@ func (j *joiner) do(ctx context.Context, method, path string, body []byte) ([]by
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	asked := time.Now()
 	resp, err := j.client.Do(req)
 	if err != nil {
 		var ue *url.Error
@@ -194,6 +196,7 @@ func (j *joiner) do(ctx context.Context, method, path string, body []byte) ([]by
 		}
 		return nil, nil, 0, err
 	}
+	answered := time.Now()
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
@@ -202,6 +205,7 @@ func (j *joiner) do(ctx context.Context, method, path string, body []byte) ([]by
 	if resp.TLS == nil || len(resp.TLS.PeerCertificates) == 0 {
 		return nil, nil, 0, errors.New("it shows no certificate")
 	}
+	j.heard = hear(resp.Header.Get("Date"), asked, answered)
 	return data, resp.TLS.PeerCertificates[0], resp.StatusCode, nil
 }
 

@@ -307,18 +307,18 @@ func Move(s *store.Store, p Placed) error {
 
 // ask sends one request to the first address that answers.
 func (d Dial) ask(ctx context.Context, method, path string, in, out any) error {
-	_, err := d.askAt(ctx, method, path, in, out)
+	_, _, err := d.askAt(ctx, method, path, in, out)
 	return err
 }
 
-// askAt also says which address answered.
-func (d Dial) askAt(ctx context.Context, method, path string, in, out any) (at string, err error) {
+// askAt also says which address answered, and what time it was there: that also where it refuses.
+func (d Dial) askAt(ctx context.Context, method, path string, in, out any) (at string, heard Heard, err error) {
 	client, end := newClient(d.Proxy, d.TLS)
 	defer end()
 	var body []byte
 	if in != nil {
 		if body, err = json.Marshal(in); err != nil {
-			return "", err
+			return "", heard, err
 		}
 	}
 	urls := d.URLs
@@ -334,12 +334,12 @@ func (d Dial) askAt(ctx context.Context, method, path string, in, out any) (at s
 			continue
 		}
 		if status/100 != 2 {
-			return "", refused(data, status)
+			return "", j.heard, refused(data, status)
 		}
 		if err := strict(data, out); err != nil {
-			return "", fmt.Errorf("%w: its answer makes no sense", ErrUnreachable)
+			return "", j.heard, fmt.Errorf("%w: its answer makes no sense", ErrUnreachable)
 		}
-		return base, nil
+		return base, j.heard, nil
 	}
-	return "", fmt.Errorf("%w: %w", ErrUnreachable, last)
+	return "", heard, fmt.Errorf("%w: %w", ErrUnreachable, last)
 }
