@@ -9,12 +9,30 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"sync"
 	"syscall"
+	"time"
 )
 
 // Half ends the names of files that are being written. What a kill leaves of them nobody needs.
 const Half = ".half"
+
+const (
+	halfLife    = time.Hour // a file that is being written is younger, by far
+	sweepEvery  = time.Hour // how often the same folder is looked through
+	mostFolders = 512       // whose last look is remembered; of more some are looked through oftener
+)
+
+// halves are the names that Replace gives, and no others: other files end in Half too, and their owners look after them.
+var halves = regexp.MustCompile(`^\..+\.[0-9]+\` + Half + `$`)
+
+// swept remembers when a folder was last looked through.
+var swept = struct {
+	sync.Mutex
+	at map[string]time.Time
+}{at: map[string]time.Time{}}
 
 // WriteFile puts a small file at its place, over what is there: written beside, synced, renamed, the folder synced. When it returns nil the
 // file is there after a power cut too.
@@ -28,6 +46,7 @@ func WriteFile(path string, data []byte, mode fs.FileMode) error {
 // Replace is WriteFile without the last step: a power cut soon after may bring the old file back, whole. It is for what is written often,
 // or again at the next start.
 func Replace(path string, data []byte, mode fs.FileMode) (err error) {
+	sweep(filepath.Dir(path))
 	// Hidden, so that nobody who reads a folder by its names takes it for one of them. 0600 until it has its mode.
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+Half)
 	if err != nil {
@@ -49,6 +68,33 @@ func Replace(path string, data []byte, mode fs.FileMode) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// sweep removes what kills left half written in a folder. It does what it can: the next look finds the rest.
+func sweep(dir string) {
+	now := time.Now()
+	swept.Lock()
+	last, known := swept.at[dir]
+	due := !known || now.Sub(last) >= sweepEvery
+	if due {
+		if len(swept.at) >= mostFolders {
+			clear(swept.at)
+		}
+		swept.at[dir] = now
+	}
+	swept.Unlock()
+	if !due {
+		return
+	}
+	entries, _ := os.ReadDir(dir) // whoever writes there is told what is wrong with it
+	for _, e := range entries {
+		if !e.Type().IsRegular() || !halves.MatchString(e.Name()) {
+			continue
+		}
+		if st, err := e.Info(); err == nil && now.Sub(st.ModTime()) > halfLife {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 // Rename puts a file that is synced at its place, over what is there, and syncs the folder.

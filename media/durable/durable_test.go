@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
+	"time"
 )
 
 // names are what is in a folder, hidden files too.
@@ -60,6 +62,54 @@ func TestAFailureLeavesTheOldOne(t *testing.T) {
 	}
 	if list := names(t, dir); len(list) != 1 || len(names(t, place)) != 1 {
 		t.Errorf("left: %v", list)
+	}
+}
+
+// TestHalvesAreSwept: what kills left is removed by the next write into the folder, once an hour; what may still be written is not, and what
+// has another name is somebody else's.
+func TestHalvesAreSwept(t *testing.T) {
+	dir := t.TempDir()
+	old := time.Now().Add(-2 * time.Hour)
+	put := func(name string, at time.Time) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	others := []string{".a.x1.half", ".a.half", "a.17.half", ".a.17.half.old", ".17.half"}
+	for _, name := range others {
+		put(name, old)
+	}
+	put(".a.17.half", old)
+	put(".other.b.4294967295.half", old)
+	put(".a.18.half", time.Now())
+	place := filepath.Join(dir, "a")
+	want := func(when string, more ...string) {
+		t.Helper()
+		if err := Replace(place, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		all := append(append([]string{"a"}, others...), more...)
+		slices.Sort(all)
+		if got := names(t, dir); !slices.Equal(got, all) {
+			t.Errorf("%s: %v, want %v", when, got, all)
+		}
+	}
+	want("first", ".a.18.half")
+	put(".a.19.half", old)
+	want("again", ".a.18.half", ".a.19.half")
+	swept.Lock()
+	swept.at[dir] = swept.at[dir].Add(-sweepEvery)
+	swept.Unlock()
+	want("an hour later", ".a.18.half")
+	for i := range 2 * mostFolders {
+		sweep(filepath.Join(dir, "nothing", string(rune('a'+i))))
+	}
+	swept.Lock()
+	defer swept.Unlock()
+	if len(swept.at) > mostFolders {
+		t.Errorf("%d folders are remembered", len(swept.at))
 	}
 }
 
