@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -382,6 +383,35 @@ func TestKickAndCloseLesson(t *testing.T) {
 	g.CloseLesson("math")
 	eventually(t, func() bool { return pb.count() == 1 })
 	expect(t, g.do("PATCH", b, frag, "Authorization", "Bearer pub-b"), 410, "lesson-ended")
+}
+
+// TestRightsThatEnd: a session ends by itself when what it was made by was taken back, whether it publishes or watches.
+func TestRightsThatEnd(t *testing.T) {
+	var out atomic.Bool
+	g := newRig(t, func(c *Config) {
+		c.Authorize = func(r *http.Request, lesson string, publish bool) (Grant, error) {
+			grant, err := authorize(r, lesson, publish)
+			grant.Holds = func() bool { return !out.Load() || grant.Name == "stays" }
+			return grant, err
+		}
+	})
+	watch := g.post("/whep/math", "sub-a", load(t, "firefox-watch.sdp")).Header.Get("Location")
+	pw := g.last()
+	publish := g.post("/whip/math", "pub-b", load(t, "obs-publish.sdp")).Header.Get("Location")
+	pp := g.last()
+	g.post("/whep/math", "sub-stays", load(t, "firefox-watch.sdp"))
+	stays := g.last()
+	g.sweep(time.Now())
+	if pw.count()+pp.count() != 0 {
+		t.Error("ended though their rights hold")
+	}
+	out.Store(true)
+	eventually(t, func() bool { return pw.count() == 1 && pp.count() == 1 })
+	expect(t, g.do("GET", watch, "", "Authorization", "Bearer sub-a"), 410, "token-revoked")
+	expect(t, g.do("GET", publish, "", "Authorization", "Bearer pub-b"), 410, "token-revoked")
+	if stays.count() != 0 {
+		t.Error("a bystander was ended")
+	}
 }
 
 func TestUnansweredParent(t *testing.T) {

@@ -10,7 +10,7 @@
 //	     │                     │              │
 //	     │ ConnectWithin       │ replaced     │ LostFor
 //	     ▼                     ▼              ▼
-//	   ended ◀──────────────────────────────────          DELETE, Kick, CloseLesson, B-frames, DTLS closed: at once
+//	   ended ◀──────────────────────────────────          DELETE, Kick, Holds, CloseLesson, B-frames, DTLS closed: at once
 //
 // A publisher that is replaced by the same token loses its resource at once (404), and goes on sending until its successor's media is
 // there (make before break).
@@ -34,6 +34,9 @@ type Grant struct {
 	TokenID string // the same for all requests of one token or sign-in; tells a publisher's return from a rival
 	Name    string // for the log; never a pupil's name
 	Room    string // of a subscriber in one of the lesson's classrooms, as Config.Voice knows it; "" outside
+	// Holds reports whether the session may go on: false once what it was made by was taken back. It is asked from Run's goroutine, at least
+	// twice a second, and must not wait. nil: always.
+	Holds func() bool
 }
 
 // Lessons is what must be known of lessons. Its methods may be called from many goroutines.

@@ -128,6 +128,19 @@ func (s *Server) dropBlind() {
 	}
 }
 
+// dropRevoked ends the sessions of those whose rights were taken back.
+func (s *Server) dropRevoked() {
+	for _, x := range s.matching(func(x *session) bool { return x.grant.Holds != nil }) {
+		if !x.grant.Holds() {
+			s.endLater(x, endRevoked, revoked())
+		}
+	}
+}
+
+func revoked() *problem {
+	return refuse(http.StatusGone, "token-revoked", "the token of this session was taken back; ask for a new one")
+}
+
 // poke asks Run for a sweep now.
 func (s *Server) poke() {
 	select {
@@ -139,6 +152,7 @@ func (s *Server) poke() {
 // sweep ends what is dead, late, replaced or blind, and forgets old reasons.
 func (s *Server) sweep(now time.Time) {
 	s.dropBlind()
+	s.dropRevoked()
 	s.mu.Lock()
 	var dead []*session
 	var why []string
@@ -348,9 +362,8 @@ func (s *Server) CloseLesson(lesson string) {
 
 // Kick ends all sessions of a token, because it was taken back. It does not wait for them.
 func (s *Server) Kick(tokenID string) {
-	why := refuse(http.StatusGone, "token-revoked", "the token of this session was taken back; ask for a new one")
 	for _, x := range s.matching(func(x *session) bool { return x.grant.TokenID == tokenID }) {
-		s.endLater(x, "token taken back", why)
+		s.endLater(x, endRevoked, revoked())
 	}
 }
 

@@ -29,6 +29,7 @@ const (
 	endLost     = "connection lost"
 	endClosed   = "connection closed by the client"
 	endCodec    = "codec mismatch"
+	endRevoked  = "token taken back"
 )
 
 // Rates of PATCH that no honest client reaches: a browser sends one or two fragments a connection, and restarts ICE when its network changes.
