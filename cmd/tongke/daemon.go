@@ -260,6 +260,7 @@ func (d *daemon) lessonChanged(l lesson.Lesson) {
 	if l.State == protocol.Ended {
 		d.ingest.CloseLesson(l.ID)
 		d.relay.EndLesson(l.ID)
+		d.keepWithdrawn(l.ID)
 		d.auth.EndAssist(l.ID)
 	} else {
 		d.relay.SetTeaching(l.ID, l.Owner)

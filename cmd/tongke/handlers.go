@@ -30,6 +30,7 @@ func (d *daemon) newAPI() (*api.API, error) {
 		BoxID: d.box.ID(), Name: d.name, Version: programVersion(),
 		Join: d.join, Backup: d.backup, Healthy: d.healthy, Ready: d.isReady, Parts: d.figures,
 		Library:   d.library,
+		Outdated:  d.outdated,
 		Cameras:   d.cameras,
 		Device:    d.desk,
 		Boxes:     d.roster,

@@ -135,7 +135,9 @@ func (d *daemon) assist(lesson, campus, classroom string, codes int) *protocol.A
 	if at == "" {
 		return nil
 	}
-	d.auth.AssistRound(lesson, campus, classroom, codes)
+	if err := d.auth.AssistRound(lesson, campus, classroom, codes); err != nil {
+		d.log.Warn("withdrawn code not kept", "lesson", lesson, "err", err)
+	}
 	code := d.auth.AssistCode(lesson, campus, classroom)
 	return &protocol.Assist{URL: at + "/assist#" + code, Code: code}
 }

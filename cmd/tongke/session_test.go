@@ -188,7 +188,8 @@ func TestCallsForTheTechnician(t *testing.T) {
 	}
 }
 
-// TestAWithdrawnCodeEndsWatching: a phone that came by a code which the teacher has withdrawn watches nothing by WHEP either.
+// TestAWithdrawnCodeEndsWatching: a phone that came by a code which the teacher has withdrawn watches nothing by WHEP either, what it watched
+// ends, and so it stays when the lesson is over and forgotten and the box was started anew.
 func TestAWithdrawnCodeEndsWatching(t *testing.T) {
 	d := papers(t)
 	var err error
@@ -205,7 +206,8 @@ func TestAWithdrawnCodeEndsWatching(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Cookie", w.Result().Cookies()[0].String())
-	if _, err := d.authorize(r, "l", false); err != nil {
+	g, err := d.authorize(r, "l", false)
+	if err != nil || !g.Holds() {
 		t.Fatalf("by the code: %v", err)
 	}
 	teacher := lesson.Actor{Role: auth.Teacher, Session: "s-1", Remote: true}
@@ -214,5 +216,53 @@ func TestAWithdrawnCodeEndsWatching(t *testing.T) {
 	}
 	if _, err := d.authorize(r, "l", false); !errors.Is(err, ingest.ErrForbidden) {
 		t.Errorf("by a withdrawn code: %v", err)
+	}
+	if g.Holds() {
+		t.Error("what it watched when the code was withdrawn goes on")
+	}
+	d.keepWithdrawn("l")
+	d.auth.EndAssist("l")
+	d.hub = nil
+	if d.auth, err = auth.New(d.store, auth.Config{BoxID: "core000000000000"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.authorize(r, "l", false); !errors.Is(err, ingest.ErrForbidden) {
+		t.Errorf("by a withdrawn code after the lesson: %v", err)
+	}
+}
+
+// TestWhoIsShutOutEndsTheStream: what somebody publishes or watches by a sign-in ends with it, and one that only ran out holds.
+func TestWhoIsShutOutEndsTheStream(t *testing.T) {
+	d := papers(t)
+	other := d.person(t, "管理员", auth.Administrator, "")
+	grant := func(h http.Header) ingest.Grant {
+		t.Helper()
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Header = h
+		g, err := d.authorize(r, "l", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	for name, end := range map[string]func(who string) error{
+		"disabled": func(who string) error { return d.auth.DisablePerson(who, true, auth.Admin) },
+		"reset":    func(who string) error { _, err := d.auth.ResetPerson(t.Context(), who); return err },
+	} {
+		who := d.person(t, name, auth.Administrator, "")
+		g, stays := grant(who), grant(other)
+		if !g.Holds() {
+			t.Fatalf("%s: ends at once", name)
+		}
+		if err := end(name); err != nil {
+			t.Fatal(err)
+		}
+		if g.Holds() || !stays.Holds() {
+			t.Errorf("%s: goes on, or another's ends", name)
+		}
+	}
+	ends := d.auth.Ends()
+	if !d.holds(auth.Principal{TokenID: "session-none", Expires: time.Now().Add(-time.Second)}, ends-1)() {
+		t.Error("a sign-in that ran out in mid-lesson ends the stream")
 	}
 }

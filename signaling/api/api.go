@@ -62,6 +62,9 @@ type Config struct {
 	// Parts gives the figures of the media parts for the status, by the part's name. Nil: none.
 	Parts func() map[string]any
 
+	// Outdated reports whether a phone came by a code that was withdrawn since. Nil: none did.
+	Outdated func(p auth.Principal) bool
+
 	// Library is the recordings. Nil: this box keeps none.
 	Library *library.Library
 	// Boxes is what the boxes below say of themselves, and calls for somebody to look. Nil: not at the moment.

@@ -63,6 +63,9 @@ func (a *API) recordingRights(p auth.Principal, e library.Entry) recordingRights
 	case auth.Inspector:
 		return recordingRights{play: true}
 	case auth.Classroom, auth.Assistant:
+		if p.Phone > 0 && a.cfg.Outdated != nil && a.cfg.Outdated(p) { // what it came in by is over for the recording too
+			return recordingRights{}
+		}
 		if e.Attended(p.Campus) {
 			return recordingRights{play: true, campus: p.Campus}
 		}

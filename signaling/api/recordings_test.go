@@ -17,6 +17,7 @@ func TestRightsToRecordings(t *testing.T) {
 	if _, err := b.lessons.Create(lesson.Spec{ID: "math", Title: "x", Teacher: "li"}, "wang"); err != nil {
 		t.Fatal(err)
 	}
+	b.cfg.Outdated = func(p auth.Principal) bool { return p.Phone == 1 }
 	e := library.Entry{ID: "math", Lesson: "math", Start: time.Now(), Teacher: "li", Campus: "north", Campuses: []library.Campus{{ID: "north"}, {ID: "south"}, {ID: "west"}}}
 	for _, c := range []struct {
 		who  auth.Principal
@@ -37,6 +38,8 @@ func TestRightsToRecordings(t *testing.T) {
 		{auth.Principal{Role: auth.Classroom}, ""},
 		{auth.Principal{Role: auth.Assistant, Campus: "south", Lesson: "math"}, "play south"},
 		{auth.Principal{Role: auth.Assistant, Campus: "east", Lesson: "math"}, ""},
+		{auth.Principal{Role: auth.Assistant, Campus: "south", Lesson: "math", Phone: 1}, ""}, // its code was withdrawn
+		{auth.Principal{Role: auth.Assistant, Campus: "south", Lesson: "math", Phone: 2}, "play south"},
 		{auth.Principal{Role: auth.Watch, Lesson: "math"}, ""},
 		{auth.Principal{Role: auth.Publish, Lesson: "math"}, ""},
 		{auth.Principal{}, ""},

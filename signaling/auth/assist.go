@@ -33,13 +33,14 @@ var ErrPhones = fmt.Errorf("%d phones of this room are in the lesson", roomPhone
 type seat struct{ lesson, campus, classroom string }
 
 // phones keeps the codes of the assistants' phones. They live in memory: a restart of the box makes new ones, and phones that are in
-// already keep their cookie.
+// already keep their cookie. Only which codes were withdrawn is on the disk, for as long as such a cookie lives.
 type phones struct {
 	tries *Throttle
 
 	mu    *sync.Mutex
 	codes map[string]seat
 	seats map[seat]*room
+	old   []oldCode // the last one withdrawn of each room, oldest first
 }
 
 type room struct {
@@ -66,17 +67,19 @@ func (a *Auth) AssistCode(lesson, campus, classroom string) string {
 }
 
 // AssistRound makes the n-th new code of a room in a lesson, unless that was done: the older ones open nothing any more. Whoever is in by one
-// is known by Principal.Phone.
-func (a *Auth) AssistRound(lesson, campus, classroom string, n int) {
+// is Withdrawn. An error says that this is not on the disk; it holds until the box is started anew all the same.
+func (a *Auth) AssistRound(lesson, campus, classroom string, n int) error {
 	a.phones.mu.Lock()
 	defer a.phones.mu.Unlock()
-	r := a.phones.roomLocked(seat{lesson, campus, classroom})
+	s := seat{lesson, campus, classroom}
+	r := a.phones.roomLocked(s)
 	if n <= r.n {
-		return
+		return nil
 	}
 	delete(a.phones.codes, r.code)
 	r.n, r.in = n, map[string]phone{}
-	a.phones.nameLocked(r, seat{lesson, campus, classroom})
+	a.phones.nameLocked(r, s)
+	return a.withdrawLocked(s, n, time.Now())
 }
 
 // nameLocked gives a room a code that no other has.

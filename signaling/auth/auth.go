@@ -114,6 +114,9 @@ func open(s *store.Store, cfg Config, h hasher) (*Auth, error) {
 	if err := a.openAdmin(); err != nil {
 		return nil, fmt.Errorf("administrator: %w", err)
 	}
+	if err := a.openOldCodes(); err != nil {
+		return nil, fmt.Errorf("withdrawn codes: %w", err)
+	}
 	return a, nil
 }
 

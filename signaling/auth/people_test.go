@@ -127,3 +127,53 @@ func TestThreePhones(t *testing.T) {
 		}
 	})
 }
+
+// TestAWithdrawnCodeStaysWithdrawn, over the lesson's end and a restart, and says nothing of a later lesson that has the id.
+func TestAWithdrawnCodeStaysWithdrawn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		a := newAuth(t, dir)
+		enter := func(classroom string) Principal {
+			t.Helper()
+			p, err := a.Assist(httptest.NewRecorder(), request(Public, "POST", "/"), a.AssistCode("math", "north", classroom))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		first, beside := enter("1"), enter("2")
+		if err := a.AssistRound("math", "north", "1", 1); err != nil {
+			t.Fatal(err)
+		}
+		second := enter("1") // in the same second
+		judged := func(when string, p Principal, want bool) {
+			t.Helper()
+			if got := a.Withdrawn(p); got != want {
+				t.Errorf("%s: phone %d of %s: %v", when, p.Phone, p.Classroom, got)
+			}
+		}
+		a.EndAssist("math")
+		for _, when := range []string{"after the lesson", "after a restart"} {
+			judged(when, first, true)
+			judged(when, second, false)
+			judged(when, beside, false)
+			judged(when, Principal{Role: Assistant, Lesson: "math", Campus: "north", Classroom: "1"}, false) // by an operator's token
+			a.phones.old = nil
+			if err := a.openOldCodes(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Hour)
+		judged("in a later lesson of the id", enter("1"), false)
+		time.Sleep(phoneLife)
+		if err := a.AssistRound("art", "north", "1", 1); err != nil || len(a.phones.old) != 1 {
+			t.Errorf("%+v, %v", a.phones.old, err)
+		}
+		for i := range maxCodes {
+			a.phones.old = append(a.phones.old, oldCode{Lesson: "x", N: i, At: time.Now().Unix()})
+		}
+		if err := a.AssistRound("art", "north", "2", 1); err != nil || len(a.phones.old) > maxCodes {
+			t.Errorf("%d kept, %v", len(a.phones.old), err)
+		}
+	})
+}

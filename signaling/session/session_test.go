@@ -486,7 +486,9 @@ func TestCodeIsWithdrawn(t *testing.T) {
 	link(t, core, north)
 	core.create("l")
 	north.srv.cfg.Assist = func(lesson, campus, classroom string, codes int) *protocol.Assist {
-		north.auth.AssistRound(lesson, campus, classroom, codes)
+		if err := north.auth.AssistRound(lesson, campus, classroom, codes); err != nil {
+			t.Error(err)
+		}
 		return &protocol.Assist{URL: "https://192.0.2.1/assist", Code: north.auth.AssistCode(lesson, campus, classroom)}
 	}
 	wall := connect(t, north.local, nil).hello(protocol.Hello{Page: "class"})

@@ -30,6 +30,7 @@ const (
 	KeyParent      = "parent"
 	KeyTokenSecret = "token-secret"
 	KeyTechnicians = "technicians" // of signaling/auth: secret, key and used codes
+	KeyOldCodes    = "old-codes"   // of signaling/auth: codes of rooms' phones that teachers have withdrawn
 	KeyCall        = "call"        // of signaling/boxes: this box's own call for somebody to look
 )
 
