@@ -249,11 +249,15 @@ func TestToTheBox(t *testing.T) {
 	}
 	at := func(path string) func() bool {
 		return func() bool {
-			return eval[bool](t, tab, fmt.Sprintf(`location.pathname === %q && document.readyState === "complete"`, path))
+			there, err := browser.Eval[bool](tab, fmt.Sprintf(`location.pathname === %q && document.readyState === "complete"`, path))
+			return err == nil && there // a page that is just left answers nothing
 		}
 	}
 	eventually(t, "the page of the box", at("/device"))
-	eventually(t, "its script", func() bool { return eval[bool](t, tab, `document.title !== "tongke"`) })
+	eventually(t, "its script", func() bool {
+		begun, err := browser.Eval[bool](tab, `document.title !== "tongke"`)
+		return err == nil && begun
+	})
 	eval[bool](t, tab, `(() => { const now = performance.now.bind(performance); performance.now = () => now() + 175000; return true; })()`)
 	if time.Sleep(1500 * time.Millisecond); !at("/device")() {
 		t.Error("it goes back too early")
