@@ -302,22 +302,24 @@ func (s *stream) play(ctx context.Context, c *gortsplib.Client, u *base.URL, udp
 		s.setupSound(c, session, udp, l)
 	}
 	c.OnPacketRTP(medium, h264, udp.instead(0, h264.PayloadTyp, func(p *rtp.Packet) { s.take(p, h, fail) }))
-	c.OnPacketRTCP(medium, s.reported)
+	c.OnPacketRTCP(medium, s.reports(&s.clock))
 	_, err = c.Play(nil)
 	return err
 }
 
-// reported takes the camera's sender reports.
-func (s *stream) reported(p rtcp.Packet) {
-	sr, ok := p.(*rtcp.SenderReport)
-	if !ok {
-		return
-	}
-	now := packet.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if at, ok := s.clock.report(sr.RTPTime, sr.NTPTime); ok {
-		s.camera.clock.sample(at, now)
+// reports takes the camera's sender reports of its pictures or its sound, each of which have a clock here; the camera has one for both.
+func (s *stream) reports(of *captureClock) func(rtcp.Packet) {
+	return func(p rtcp.Packet) {
+		sr, ok := p.(*rtcp.SenderReport)
+		if !ok {
+			return
+		}
+		now := packet.Now()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if at, ok := of.report(sr.RTPTime, sr.NTPTime); ok {
+			s.camera.clock.sample(at, now)
+		}
 	}
 }
 

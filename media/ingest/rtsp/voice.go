@@ -8,7 +8,6 @@ import (
 	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
 	"tongke/media/codec"
@@ -59,7 +58,7 @@ func (s *stream) setupSound(c *gortsplib.Client, session *description.Session, u
 	}
 	kind := codecOf(form)
 	c.OnPacketRTP(medium, form, udp.instead(1, form.PayloadTyp, func(p *rtp.Packet) { s.hear(kind, p, l) }))
-	c.OnPacketRTCP(medium, s.soundReported)
+	c.OnPacketRTCP(medium, s.reports(&s.soundClock))
 }
 
 // hear takes one packet of sound. Of a stream that is not live nothing is passed on.
@@ -72,20 +71,6 @@ func (s *stream) hear(c codec.Codec, p *rtp.Packet, l listener) {
 	s.mu.Unlock()
 	if live {
 		l(c, p, now, capture)
-	}
-}
-
-// soundReported takes the sender reports of the sound, which are by the same clock as those of the pictures.
-func (s *stream) soundReported(p rtcp.Packet) {
-	sr, ok := p.(*rtcp.SenderReport)
-	if !ok {
-		return
-	}
-	now := packet.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if at, ok := s.soundClock.report(sr.RTPTime, sr.NTPTime); ok {
-		s.camera.clock.sample(at, now)
 	}
 }
 
