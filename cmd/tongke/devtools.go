@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -17,6 +19,7 @@ import (
 type devtools struct {
 	out     io.Writer
 	session string // of the page; "" before it is attached
+	target  string // the page
 	next    int
 
 	mu      sync.Mutex
@@ -116,31 +119,64 @@ func (d *devtools) call(ctx context.Context, session, method string, params, res
 	}
 }
 
-// attach finds the first page.
-func (d *devtools) attach(ctx context.Context) error {
-	var targets struct {
-		TargetInfos []struct {
-			TargetID string `json:"targetId"`
-			Type     string `json:"type"`
-		} `json:"targetInfos"`
+// devtoolsTarget is what the browser tells of one of its pages.
+type devtoolsTarget struct {
+	ID   string `json:"targetId"`
+	Type string `json:"type"`
+	URL  string `json:"url"`
+}
+
+// pages are the browser's tabs and windows.
+func (d *devtools) pages(ctx context.Context) ([]devtoolsTarget, error) {
+	var r struct {
+		TargetInfos []devtoolsTarget `json:"targetInfos"`
 	}
-	if err := d.call(ctx, "", "Target.getTargets", struct{}{}, &targets); err != nil {
+	if err := d.call(ctx, "", "Target.getTargets", struct{}{}, &r); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(r.TargetInfos, func(t devtoolsTarget) bool { return t.Type != "page" }), nil
+}
+
+// attach finds the wall's page, or else one of the same site, or else the first.
+func (d *devtools) attach(ctx context.Context, page string) error {
+	all, err := d.pages(ctx)
+	if err != nil {
 		return err
 	}
-	for _, t := range targets.TargetInfos {
-		if t.Type != "page" {
+	if len(all) == 0 {
+		return errors.New("the browser shows no page")
+	}
+	at := slices.IndexFunc(all, func(t devtoolsTarget) bool { return strings.HasPrefix(t.URL, page) })
+	if at < 0 {
+		at = max(0, slices.IndexFunc(all, func(t devtoolsTarget) bool { return samePlace(t.URL, page) }))
+	}
+	var attached struct {
+		SessionID string `json:"sessionId"`
+	}
+	if err := d.call(ctx, "", "Target.attachToTarget", map[string]any{"targetId": all[at].ID, "flatten": true}, &attached); err != nil {
+		return err
+	}
+	d.session, d.target = attached.SessionID, all[at].ID
+	return nil
+}
+
+// alone closes every other tab and window: one that a key of the browser's own opened would stand before the lesson, with nobody there to
+// close it. It gives the addresses of those it closed.
+func (d *devtools) alone(ctx context.Context) (closed []string, err error) {
+	all, err := d.pages(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range all {
+		if t.ID == d.target {
 			continue
 		}
-		var attached struct {
-			SessionID string `json:"sessionId"`
+		if err := d.call(ctx, "", "Target.closeTarget", map[string]any{"targetId": t.ID}, nil); err != nil {
+			return closed, err
 		}
-		if err := d.call(ctx, "", "Target.attachToTarget", map[string]any{"targetId": t.TargetID, "flatten": true}, &attached); err != nil {
-			return err
-		}
-		d.session = attached.SessionID
-		return nil
+		closed = append(closed, t.URL)
 	}
-	return errors.New("the browser shows no page")
+	return closed, nil
 }
 
 // forget has the page looked for anew: it may have crashed, and another have come.
@@ -148,22 +184,32 @@ func (d *devtools) forget() { d.session = "" }
 
 // whereFrom is "" for a page of ours that has had half a minute and did not begin (signaling/console/text.js marks one that did): its own
 // guard did not come either.
-const whereFrom = `document.readyState === "complete" && performance.now() > 30000 && !("began" in document.documentElement.dataset) ? "" : location.href`
+const whereFrom = `({
+	at: document.readyState === "complete" && performance.now() > 30000 && !("began" in document.documentElement.dataset) ? "" : location.href,
+	hidden: document.hidden,
+})`
 
-// where asks the page's own thread for its address: a page that hangs does not answer.
-func (d *devtools) where(ctx context.Context) (string, error) {
+// where asks the page's own thread for its address: a page that hangs does not answer. One that believes itself hidden, and so draws nothing,
+// is brought to the front.
+func (d *devtools) where(ctx context.Context, page string) (string, error) {
 	if d.session == "" {
-		if err := d.attach(ctx); err != nil {
+		if err := d.attach(ctx, page); err != nil {
 			return "", err
 		}
 	}
 	var r struct {
 		Result struct {
-			Value string `json:"value"`
+			Value struct {
+				At     string `json:"at"`
+				Hidden bool   `json:"hidden"`
+			} `json:"value"`
 		} `json:"result"`
 	}
 	err := d.call(ctx, d.session, "Runtime.evaluate", map[string]any{"expression": whereFrom, "returnByValue": true}, &r)
-	return r.Result.Value, err
+	if err == nil && r.Result.Value.Hidden {
+		err = d.call(ctx, d.session, "Page.bringToFront", nil, nil)
+	}
+	return r.Result.Value.At, err
 }
 
 // goTo sends the page to an address; whether it arrives, the next question tells.

@@ -185,13 +185,21 @@ func (k *kioskCmd) show(ctx context.Context, page string, args []string, wall *s
 }
 
 // watchPage asks the page for a sign of life until it is silent for limit. A page that shows the browser's own error, or
-// nothing, is sent back.
+// nothing, is sent back; other pages are closed.
 func watchPage(ctx context.Context, d *devtools, page string, limit time.Duration, log *slog.Logger) error {
 	last := time.Now().Add(max(kioskPatron-limit, 0))
+	away := 0 // times in a row that the page was elsewhere; once is a browser that has only begun
 	for {
 		asked, cancel := context.WithTimeout(ctx, min(kioskAsk, limit))
-		where, err := d.where(asked)
+		where, err := d.where(asked, page)
+		var closed []string
+		if err == nil {
+			closed, err = d.alone(asked)
+		}
 		cancel()
+		if len(closed) > 0 {
+			log.Warn("other pages stood beside the wall's and were closed", "pages", closed)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -202,7 +210,9 @@ func watchPage(ctx context.Context, d *devtools, page string, limit time.Duratio
 			d.forget()
 		default:
 			last = time.Now()
-			if !samePlace(where, page) {
+			if samePlace(where, page) {
+				away = 0
+			} else if away++; away > 1 {
 				log.Warn("page went elsewhere and is sent back", "to", where)
 				d.goTo(page)
 			}

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -19,14 +20,23 @@ import (
 	"tongke/device/profile"
 )
 
-// TestKiosk: a real browser on a page that lives, then hangs. The watcher ends the browser when it has been silent for the limit.
-func TestKiosk(t *testing.T) {
+// withChromium skips the test where browsers are left out.
+func withChromium(t *testing.T) {
+	t.Helper()
 	if os.Getenv("BROWSER") == "0" {
 		t.Skip("BROWSER=0")
 	}
 	if _, err := exec.LookPath("chromium"); err != nil {
 		t.Fatal("chromium is missing: apt-get install chromium")
 	}
+}
+
+// headless is what the kiosk's flags lack where there is no screen.
+var headless = []string{"--headless=new", "--no-sandbox", "--disable-gpu"}
+
+// TestKiosk: a real browser on a page that lives, then hangs. The watcher ends the browser when it has been silent for the limit.
+func TestKiosk(t *testing.T) {
+	withChromium(t)
 	loads := make(chan string, 16)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/class" && r.URL.Path != "/alive" {
@@ -40,7 +50,7 @@ func TestKiosk(t *testing.T) {
 	defer s.Close()
 	page := s.URL + "/class"
 	k := kioskCmd{Limit: 3 * time.Second}
-	flags := append(kioskFlags(t.TempDir(), profile.Profile{Kiosk: profile.Kiosk{Zoom: 1}}), "--headless=new", "--no-sandbox", "--disable-gpu", page)
+	flags := append(append(kioskFlags(t.TempDir(), profile.Profile{Kiosk: profile.Kiosk{Zoom: 1}}), headless...), page)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
 	defer cancel()
 	began := time.Now()
@@ -52,6 +62,55 @@ func TestKiosk(t *testing.T) {
 		t.Errorf("first asked for %s", got)
 	}
 	t.Logf("ended %v after the start", time.Since(began).Round(100*time.Millisecond))
+}
+
+// TestKioskAlone: another tab that comes before the wall's page is closed, and the page is seen again without being loaded again.
+func TestKioskAlone(t *testing.T) {
+	withChromium(t)
+	asked := make(chan string, 16)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/favicon.ico" {
+			http.NotFound(w, r)
+			return
+		}
+		asked <- r.URL.Path
+		if r.URL.Path == "/class" {
+			fmt.Fprint(w, `<title>x</title><script>
+				document.documentElement.dataset.began = "";
+				document.addEventListener("visibilitychange", () => fetch("/" + document.visibilityState));
+				setTimeout(() => open("/stray"), 1000);
+			</script>`)
+		}
+	}))
+	defer s.Close()
+	page := s.URL + "/class"
+	k := kioskCmd{Limit: 60 * time.Second}
+	flags := append(append(kioskFlags(t.TempDir(), profile.Profile{Kiosk: profile.Kiosk{Zoom: 1}}), headless...), "--disable-popup-blocking", page)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { // ends with ctx
+		ended <- k.show(ctx, page, flags, &screens{root: fstest.MapFS{}, every: time.Second}, slog.New(slog.DiscardHandler))
+	}()
+	var all []string
+	for want := "/stray"; ; {
+		select {
+		case got := <-asked:
+			all = append(all, got)
+			if got == want && want == "/stray" {
+				want = "/visible"
+			} else if got == want {
+				cancel()
+				<-ended
+				if slices.Contains(all[slices.Index(all, "/stray"):], "/class") {
+					t.Errorf("the page was loaded again: %q", all)
+				}
+				return
+			}
+		case err := <-ended:
+			t.Fatalf("ended by %v; asked for %q, waited for %s", err, all, want)
+		}
+	}
 }
 
 func TestKioskFlags(t *testing.T) {

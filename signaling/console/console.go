@@ -6,12 +6,14 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,9 +21,23 @@ import (
 //go:embed *.html *.css *.js text/*.json
 var files embed.FS
 
-// policy lets a page load and call only its own origin. Blob URLs are for pictures that a page makes itself. Scripts cannot write HTML.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src blob: 'self'; " +
+// guard stands in every page itself, in place of the element that names it: it watches over what the page loads, so it must not be loaded.
+//
+//go:embed guard.js
+var guard []byte
+
+// guarded is that element.
+var guarded = []byte(`<script src="/console/guard.js"></script>`)
+
+// policy lets a page load and call only its own origin, and run guard (CSP level 3 §6.7.3.3). Blob URLs are for pictures that a page makes
+// itself. Scripts cannot write HTML.
+var policy = "default-src 'none'; script-src 'self' " + hashOf(guard) + "; style-src 'self'; connect-src 'self'; media-src blob: 'self'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+func hashOf(script []byte) string {
+	sum := sha256.Sum256(script)
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
 
 // headers go with every answer of this package.
 var headers = map[string]string{
@@ -80,6 +96,8 @@ func New(o Options) (http.Handler, error) {
 			if body, err = preload(body, files); err != nil {
 				return err
 			}
+			inside := slices.Concat([]byte("<script>"), guard, []byte("</script>"))
+			body = bytes.Replace(body, guarded, inside, 1)
 		}
 		sum := sha256.Sum256(body)
 		pages[name] = page{name, `"` + hex.EncodeToString(sum[:8]) + `"`, body}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"encoding/json"
 	"io/fs"
 	"maps"
@@ -121,6 +122,23 @@ func TestWordsOfBothLanguagesMatch(t *testing.T) {
 		}
 		if strings.ContainsFunc(en[k], func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
 			t.Errorf("%s: en.json says %q", k, en[k])
+		}
+	}
+}
+
+// TestGuardIsInEveryPage: what loads a page again stands in the page itself, and the policy lets it run.
+func TestGuardIsInEveryPage(t *testing.T) {
+	if !strings.Contains(policy, hashOf(guard)) {
+		t.Errorf("the policy does not know the guard: %s", policy)
+	}
+	if bytes.Contains(guard, []byte("</")) {
+		t.Error("the guard would end its own element")
+	}
+	h := handler(t)
+	for _, at := range []string{"/", "/assist", "/class", "/device", "/library", "/teach/music-3"} {
+		body := get(h, "GET", at).Body.String()
+		if !strings.Contains(body, "<script>"+string(guard)+"</script>") || strings.Contains(body, "guard.js\"") {
+			t.Errorf("%s does not have the guard", at)
 		}
 	}
 }

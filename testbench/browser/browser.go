@@ -11,6 +11,9 @@ import (
 	"os/exec"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 
 	"tongke/testbench/lesson"
@@ -29,7 +32,7 @@ type Tab struct {
 }
 
 // patience is how long one step in a page may take on a busy machine.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // Start runs Chromium with a fresh profile under dir and opens an empty tab. Close of that tab ends the browser. Further options come after
 // the house's own and win.
@@ -53,6 +56,7 @@ func Start(ctx context.Context, dir string, more ...chromedp.ExecAllocatorOption
 		chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("disable-background-timer-throttling", true),
 		chromedp.Flag("disable-renderer-backgrounding", true),
+		chromedp.Flag("disable-backgrounding-occluded-windows", true),
 		chromedp.Flag("hide-scrollbars", false),
 		chromedp.Flag("mute-audio", true),
 		chromedp.Flag("use-fake-ui-for-media-stream", true),
@@ -88,7 +92,7 @@ func (t *Tab) Close() { t.cancel() }
 func (t *Tab) Do(steps ...chromedp.Action[chromedp.Void]) error {
 	ctx, cancel := context.WithTimeout(t.ctx, patience)
 	defer cancel()
-	return chromedp.Do(ctx, steps...)
+	return t.told(ctx, chromedp.Do(ctx, steps...))
 }
 
 // Open loads a page.
@@ -98,7 +102,30 @@ func (t *Tab) Open(url string) error { return t.Do(chromedp.Navigate(url)) }
 func Run[T any](t *Tab, a chromedp.Action[T]) (T, error) {
 	ctx, cancel := context.WithTimeout(t.ctx, patience)
 	defer cancel()
-	return chromedp.Run(ctx, a)
+	v, err := chromedp.Run(ctx, a)
+	return v, t.told(ctx, err)
+}
+
+// Alone closes the browser's other tabs and brings this one to the front, as `tongke kiosk` does on a wall. It gives the addresses of the closed.
+func (t *Tab) Alone() (closed []string, err error) {
+	err = t.Do(chromedp.Func(func(ctx context.Context, own *chromedp.Target) error {
+		all, err := chromedp.Call(ctx, target.GetTargets, target.GetTargetsParams{})
+		if err != nil {
+			return err
+		}
+		for _, i := range all.TargetInfos {
+			if i.Type != "page" || i.TargetID == own.TargetID {
+				continue
+			}
+			if _, err := chromedp.Call(ctx, target.CloseTarget, target.CloseTargetParams{TargetID: i.TargetID}); err != nil {
+				return err
+			}
+			closed = append(closed, i.URL)
+		}
+		_, err = chromedp.Call(ctx, page.BringToFront, cdp.Empty{})
+		return err
+	}))
+	return closed, err
 }
 
 // Eval evaluates a script in the page; a promise is waited for.

@@ -41,7 +41,6 @@ func eval[T any](t *testing.T, tab *browser.Tab, script string) T {
 	return v
 }
 
-// teach runs a teacher until the returned function is called.
 // page is window.tongke.
 type page struct {
 	State  string `json:"state"`
@@ -76,12 +75,13 @@ func judge(t *testing.T, tab *browser.Tab, span time.Duration) {
 	t.Helper()
 	must(t, browser.ReadStamps(tab, map[string]string{"teacher": "#teacher video", "board": "#board video"}))
 	var faults []string
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+	const patience = time.Minute
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		if faults = watchFor(t, tab, span); len(faults) == 0 {
 			return
 		}
 	}
-	t.Errorf("not good for %v within 30 s; at last: %s", span, strings.Join(faults, "; "))
+	t.Errorf("not good for %v within %v; at last: %s; %s", span, patience, strings.Join(faults, "; "), tab.Busy())
 }
 
 // watchFor tells what is wrong with the pictures and the voice of the next span.

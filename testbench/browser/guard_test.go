@@ -10,7 +10,7 @@ import (
 	"tongke/testbench/browser"
 )
 
-// TestAPageThatDidNotBegin: where one script or the words were given up while they came, the page loads itself again.
+// TestAPageThatDidNotBegin: where one script, the styles or the words were given up while they came, the page loads itself again.
 func TestAPageThatDidNotBegin(t *testing.T) {
 	if browser.LeftOut() {
 		t.Skip("BROWSER=0")
@@ -20,18 +20,21 @@ func TestAPageThatDidNotBegin(t *testing.T) {
 	tab, err := browser.Start(t.Context(), t.TempDir())
 	must(t, err)
 	defer tab.Close()
-	for _, missing := range []string{"/console/class-view.js", "/console/text/zh.json"} {
-		var asked atomic.Int32
+	for _, missing := range []string{"/console/class-view.js", "/console/class.css", "/console/text/zh.json"} {
+		var loads atomic.Int32
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == missing && asked.Add(1) == 1 {
+			if r.URL.Path == "/class" {
+				loads.Add(1)
+			}
+			if r.URL.Path == missing && loads.Load() == 1 { // however often the browser itself asks again
 				panic(http.ErrAbortHandler) // the connection is closed without an answer
 			}
 			pages.ServeHTTP(w, r)
 		}))
 		must(t, tab.Open(s.URL+"/class?state=idle"))
-		shows(t, tab, "the page after "+missing+" did not come", `"began" in document.documentElement.dataset && document.getElementById("words").innerText.length > 2`)
-		if asked.Load() < 2 {
-			t.Errorf("%s was asked %d times", missing, asked.Load())
+		shows(t, tab, "the page after "+missing+" did not come", `"began" in document.documentElement.dataset && getComputedStyle(document.body).backgroundColor !== "rgba(0, 0, 0, 0)" && document.getElementById("words").innerText.length > 2`)
+		if n := loads.Load(); n != 2 {
+			t.Errorf("without %s the page was loaded %d times", missing, n)
 		}
 		s.Close()
 	}
