@@ -1,7 +1,7 @@
 // What a page hears and shows: one connection with fixed slots that the box offers; what lies in a slot is told by the event bound.
 
 import { askCaptureTime } from "./sdp.js";
-import { Counter } from "./stats.js";
+import { Counter, sent } from "./stats.js";
 
 /** @typedef {import("./messages.js").Slot} Slot */
 /** @typedef {import("./protocol.js").Client} Client */
@@ -182,8 +182,9 @@ export class Receiver {
 		}
 		const report = await pc.getStats();
 		if (pc === this.pc) {
-			this.counter.read(this.generation, this.table, [...report.values()]);
-			this.counter.delay(this.client.now(), this.captured(pc));
+			const all = [...report.values()];
+			this.counter.read(this.generation, this.table, all);
+			this.counter.delay(sent(all), this.captured(pc));
 		}
 	}
 

@@ -82,7 +82,7 @@ export class Counter {
 
 	/**
 	 * Notes how old the newest picture is.
-	 * @param {number} now ms since 1970, by the box's clock
+	 * @param {number} now ms since 1970, by the clock of the box's media: see sent
 	 * @param {number} captured ms since 1900, which is how capture times are told; 0 is not known
 	 */
 	delay(now, captured) {
@@ -105,6 +105,17 @@ export class Counter {
 			...(this.delayMs > 0 ? { delayMs: this.delayMs } : {}),
 		};
 	}
+}
+
+/**
+ * What the clock of the sender's media says now, ms since 1970: what its latest sender report said (RFC 3550 §6.4.1) and the time since. That
+ * clock runs on when somebody sets the box's time of day. 0: no report came yet.
+ * @param {any[]} report of getStats
+ */
+export function sent(report) {
+	const latest = report.filter((s) => s.type === "remote-outbound-rtp" && s.remoteTimestamp > 0).reduce((a, b) => (a && a.timestamp >= b.timestamp ? a : b), null);
+	const now = Math.max(0, ...report.filter((s) => s.type === "inbound-rtp").map((s) => Number(s.timestamp)));
+	return latest && now >= latest.timestamp ? latest.remoteTimestamp + now - latest.timestamp : 0;
 }
 
 /**

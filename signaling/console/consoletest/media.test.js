@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ordered, tuned } from "../sdp.js";
-import { Counter, thin } from "../stats.js";
+import { Counter, sent, thin } from "../stats.js";
 
 test("the answer gets a rate to begin with, once a codec, and stereo only for music", () => {
 	const sdp = [
@@ -64,6 +64,17 @@ test("a link is thin when it carries too little and what is sent has shrunk", ()
 	assert.equal(thin([path(2_500_000), sent("bandwidth")]), false, "it is still rising");
 	assert.equal(thin([path(undefined), sent("bandwidth")]), false, "a browser that does not say");
 	assert.equal(thin([path(400_000, false), sent("bandwidth")]), false);
+});
+
+test("the clock of what is sent goes on from its latest report", () => {
+	const told = (timestamp, remoteTimestamp) => ({ type: "remote-outbound-rtp", timestamp, remoteTimestamp });
+	const read = (timestamp) => ({ type: "inbound-rtp", timestamp });
+	assert.equal(sent([]), 0);
+	assert.equal(sent([read(5000)]), 0, "nothing was told yet");
+	assert.equal(sent([told(4000, 0), read(5000)]), 0, "a browser that does not say when");
+	assert.equal(sent([told(4000, 90_000), read(5000), read(5000)]), 91_000);
+	assert.equal(sent([told(4800, 90_900), told(4000, 90_000), read(5000)]), 91_100, "the latest");
+	assert.equal(sent([told(4000, 90_000), read(3000)]), 0, "the browser's own clock was set back between the two");
 });
 
 test("how old the newest picture is, where the clocks agree", () => {
