@@ -39,6 +39,8 @@ function rooms(n, me = {}) {
 
 /** Filled from the words when the page is loaded. @type {string[]} */
 let demoNames = [];
+/** Names as long as they come. @type {string[]} */
+let longNames = [];
 /** @type {Record<string, string>} */
 let demo = {};
 
@@ -54,6 +56,9 @@ function lesson(more, n = 3, me = {}) {
 		})
 	);
 }
+
+/** @param {Lesson} l */
+const long = (l) => ({ ...l, title: longNames[0], rooms: l.rooms.map((r, i) => ({ ...r, name: longNames[i] })), master: { ...l.master, name: longNames[1] } });
 
 /** @param {object} more @returns {Facts["room"]} */
 function room(more) {
@@ -95,6 +100,9 @@ const states = {
 	"live+1": () => ({ lesson: lesson({}, 1) }),
 	"live+2": () => ({ lesson: lesson({}, 2) }),
 	"live+11": () => ({ lesson: lesson({ mirror: true }, 11) }),
+	"floor.other+long": () => ({ lesson: long(lesson({ layout: "all", floor: floor("wuyang") }, 11)) }),
+	"live+long6": () => ({ lesson: long(lesson({}, 6)) }),
+	"wait.teacher+long": () => ({ lesson: long(lesson({ state: "waiting" }, 11)) }),
 	"live+noboard": () => ({ lesson: lesson({ sources: { board: false, teacher: true, pupils: false, voice: true, muted: false } }) }),
 	"hand.up+board": () => ({ lesson: lesson({ layout: "board" }, 3, { hand: now - 8000 }) }),
 	"live+board": () => ({ lesson: lesson({ layout: "board" }) }),
@@ -144,6 +152,7 @@ const usual = {
  */
 export function demonstrate(view, query) {
 	demoNames = view.say("demo.schools").split("|");
+	longNames = view.say("demo.long").split("|");
 	demo = { title: view.say("demo.title"), subject: view.say("demo.subject"), teacher: view.say("demo.teacher"), core: view.say("demo.core"), box: "tk-3f2a", at: "https://192.168.1.20:8443" };
 	const form = new JoinForm((key, values) => view.say(key, values));
 	const info = new Info(view, null);

@@ -25,8 +25,8 @@ const mix = [
 ];
 
 /**
- * What is played: the lesson's fields, the first rooms' fields, what hello is refused with.
- * @typedef {{lesson?: Record<string, unknown>, rooms?: Record<string, unknown>[], refuse?: string, failed?: string, recording?: import("./messages.js").Recording, remote?: boolean, facts?: Partial<import("./teach-alerts.js").Facts>, page?: (d: Desk) => void}} State
+ * What is played: the lesson's fields, the first rooms' fields, whether their names are as long as they come, what hello is refused with.
+ * @typedef {{long?: boolean, lesson?: Record<string, unknown>, rooms?: Record<string, unknown>[], refuse?: string, failed?: string, recording?: import("./messages.js").Recording, remote?: boolean, facts?: Partial<import("./teach-alerts.js").Facts>, page?: (d: Desk) => void}} State
  */
 
 /** @type {Record<string, State>} */
@@ -37,6 +37,8 @@ const states = {
 	soon: { lesson: { state: "waiting" }, recording: { mode: "off", scope: "teacher+board", seconds: 0 } },
 	before: { lesson: { state: "waiting" }, rooms: [{}, { state: "ready" }, {}, { state: "absent", word: "absent", lastSeen: -120 * minute }] },
 	live: {},
+	long: { long: true, lesson: { floor: [0, 5] } },
+	"long.before": { long: true, lesson: { state: "waiting" } },
 	floor: { lesson: { floor: [0] } },
 	two: { lesson: { floor: [0, 1] } },
 	quiet: { lesson: { floor: [0] }, rooms: [{ quiet: true }, ...mix.slice(1)] },
@@ -105,12 +107,12 @@ function slide(words) {
 }
 
 /** Where the number of campuses makes another page of it. */
-const more = ["before", "live", "two", "remote"].flatMap((name) => [1, 2, 3, 6, 7, 11].map((n) => `${name}+${n}`));
+const more = ["before", "live", "long", "long.before", "two", "remote"].flatMap((name) => [1, 2, 3, 6, 7, 11].map((n) => `${name}+${n}`));
 
 /** @param {State} s @param {number} n @param {Words} words */
 function lesson(s, n, words) {
 	const now = Date.now();
-	const names = say(words, "teach.demo.names").split(" ");
+	const names = s.long ? say(words, "class.demo.long").split("|") : say(words, "teach.demo.names").split(" ");
 	const rooms = names.slice(0, n).map((name, i) => {
 		const more = { ...(s.rooms ?? mix)[i] };
 		if (Array.isArray(s.lesson?.floor) && s.lesson.floor.includes(i)) {

@@ -46,6 +46,13 @@ export function languageLinks() {
 	}
 }
 
+const narrow = 16; // Latin letters of a name that have a place in the narrowest row; a CJK sign is as wide as two
+
+/** Whether a campus's name is so long that it must be set smaller. @param {string} name */
+export function long(name) {
+	return [...name].reduce((sum, c) => sum + (c > "\u2e80" ? 2 : 1), 0) > narrow;
+}
+
 /** Writes only what is new, so that a screen reader is not told twice. @param {Element} e @param {string} text */
 export function write(e, text) {
 	if (e.textContent !== text) {

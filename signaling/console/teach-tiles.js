@@ -2,7 +2,7 @@
 
 import { el } from "./home-dom.js";
 import { show } from "./receive.js";
-import { button, markOf, refill, span, write } from "./teach-parts.js";
+import { button, long, markOf, refill, span, write } from "./teach-parts.js";
 import { say } from "./text.js";
 
 /** @typedef {import("./teach-view.js").Tile} Tile */
@@ -157,6 +157,7 @@ export class Tiles {
 		}
 		write(p.number, String(t.number));
 		write(p.name, t.name);
+		p.name.classList.toggle("long", long(t.name));
 		const shown = t.words.slice(0, rows ? 2 : 3);
 		refill(p.words, shown.map((w, i) => `${w.look}${w.mark}${texts[i]}`).join("|"), () =>
 			shown.map((w, i) => el("span", { class: `word ${w.look}` }, markOf(w.mark), texts[i])),

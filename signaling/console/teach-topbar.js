@@ -2,7 +2,7 @@
 
 import { by, clock, el } from "./home-dom.js";
 import { kept } from "./recording.js";
-import { button, markOf, refill, span, write } from "./teach-parts.js";
+import { button, long, markOf, refill, span, write } from "./teach-parts.js";
 import { counted, firstHand, lasting, teaching } from "./teach-view.js";
 import { tell } from "./teach-told.js";
 import { say } from "./text.js";
@@ -111,7 +111,7 @@ export class Topbar {
 			return;
 		}
 		refill(host, r.room, () => [
-			markOf("hand"), el("b", {}, r.name), el("span", { class: "waited" }),
+			markOf("hand"), el("b", long(r.name) ? { class: "long" } : {}, r.name), el("span", { class: "waited" }),
 			button({ class: "primary", "aria-label": `${say(this.words, "teach.call")} ${r.name}` }, () => this.acts.call(r.room), say(this.words, "teach.call")),
 		]);
 		const waited = host.querySelector(".waited");
