@@ -207,7 +207,7 @@ func (d *devtools) where(ctx context.Context, page string) (string, error) {
 	}
 	err := d.call(ctx, d.session, "Runtime.evaluate", map[string]any{"expression": whereFrom, "returnByValue": true}, &r)
 	if err == nil && r.Result.Value.Hidden {
-		err = d.call(ctx, d.session, "Page.bringToFront", nil, nil)
+		_ = d.call(ctx, d.session, "Page.bringToFront", nil, nil) // whether it came, the next question tells
 	}
 	return r.Result.Value.At, err
 }

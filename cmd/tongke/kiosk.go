@@ -194,7 +194,7 @@ func watchPage(ctx context.Context, d *devtools, page string, limit time.Duratio
 		where, err := d.where(asked, page)
 		var closed []string
 		if err == nil {
-			closed, err = d.alone(asked)
+			closed, _ = d.alone(asked) // one that goes by itself meanwhile is no fault of the page
 		}
 		cancel()
 		if len(closed) > 0 {

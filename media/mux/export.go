@@ -302,8 +302,37 @@ func (c *cursor) more() bool {
 		} else {
 			c.rest, c.data, c.err = read(c.reader, c.part.stream.codec, f)
 		}
+		c.part.even(c.rest)
 	}
 	return c.err == nil
+}
+
+// few pictures are too few for the grid of 5 ms that they lie on: of more, ffmpeg takes the durations' common divisor, of fewer it guesses a
+// rate that their times meet roughly (libavformat's estimation of r_frame_rate wants more than 15 durations, and of a Matroska file it does not
+// see the first).
+const few = 28
+
+// even gives the pictures of a file of few, where they come as regularly as the grid lets one see, all the same duration but the last one.
+// Then there is nothing to guess, and none fall together.
+func (p *part) even(samples []sample) {
+	n := int64(len(samples)) - 1
+	if p.stream.codec != codec.H264 || len(p.fragments) > 1 || n < 2 || n >= few {
+		return
+	}
+	total := int64(0)
+	for _, s := range samples[:n] {
+		total += int64(s.duration)
+	}
+	each, at := (total+n/2)/n, int64(0)
+	for i, s := range samples[:n] {
+		if off := at - int64(i)*each; off > 2*pictureGrid || off < -2*pictureGrid {
+			return
+		}
+		at += int64(s.duration)
+	}
+	for i := range samples[:n] {
+		samples[i].duration = uint32(each)
+	}
 }
 
 // time is where the next sample lies in the file.

@@ -63,6 +63,25 @@ func TestExportVP8(t *testing.T) {
 }
 
 // TestMarks: players find the chapters, in each format, and nothing else changes.
+// TestFewPictures: however few pictures a file has, no two of them fall together at the rate that ffmpeg guesses.
+func TestFewPictures(t *testing.T) {
+	needFFmpeg(t)
+	clip, voice := readClip(t, "camera"), readClip(t, "voice")
+	step := time.Duration(clip.step) * time.Second / pictureScale
+	for _, n := range []int{4, 5, 7, 10, 12, 15, 17, 20, 23, 26, 29} {
+		for _, k := range []time.Duration{1, 2} {
+			from := 300*time.Millisecond + k*41*time.Millisecond
+			s := newStudio(t)
+			s.record(t, &maker{track: teacherTrack, clip: clip, from: from, to: from + time.Duration(n)*step - step/2, delay: 30 * time.Millisecond, jitter: 20 * time.Millisecond, captureErr: 2 * time.Millisecond},
+				&maker{track: voiceTrack, clip: voice, from: k * 13 * time.Millisecond, to: 2 * time.Second, delay: 30 * time.Millisecond, jitter: 20 * time.Millisecond, captureErr: 2 * time.Millisecond})
+			m := index(t, s.end(t))
+			for _, format := range []string{MP4, MKV} {
+				clean(t, export(t, m, ExportOptions{Format: format}))
+			}
+		}
+	}
+}
+
 func TestMarks(t *testing.T) {
 	s := newStudio(t)
 	s.record(t, lesson(t, 8*time.Second)...)

@@ -143,6 +143,7 @@ func tabulate(p *part) (*sampleTable, error) {
 		if err != nil {
 			return nil, err
 		}
+		p.even(samples)
 		for _, s := range samples {
 			if n := len(t.times); n > 0 && t.times[n-1].duration == s.duration {
 				t.times[n-1].count++

@@ -30,7 +30,8 @@ func TestPowerCutsInALesson(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	c.lesson(ctx)
-	// Of fewer than 17 pictures ffmpeg guesses a rate, rounds their times to it, and complains of those that fall together.
+	// Of the few pictures of a first second that come as a busy machine sends them, ffmpeg guesses a rate, and complains of those that fall
+	// together at it.
 	eventually(t, "a recording of some seconds", func() bool { return c.recorder().Packets > 600 })
 	n, files := max(1, cuts(t)*6/100), 0
 	for i := range n {
