@@ -182,8 +182,8 @@ func (d *devtools) alone(ctx context.Context) (closed []string, err error) {
 // forget has the page looked for anew: it may have crashed, and another have come.
 func (d *devtools) forget() { d.session = "" }
 
-// whereFrom is "" for a page of ours that has had half a minute and did not begin (signaling/console/text.js marks one that did): its own
-// guard did not come either.
+// whereFrom tells where a page is, and whether it believes itself hidden. The place is "" for a page of ours that has had half a minute and did
+// not begin (signaling/console/text.js marks one that did): its own guard did not come either.
 const whereFrom = `({
 	at: document.readyState === "complete" && performance.now() > 30000 && !("began" in document.documentElement.dataset) ? "" : location.href,
 	hidden: document.hidden,

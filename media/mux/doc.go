@@ -21,7 +21,7 @@
 //
 // Pictures come when they come, but encoders write a rate into their parameter sets, and readers guess one where there is none and round times to it.
 // So parameter sets are rewritten to say that the rate varies, up to 200 pictures a second, and pictures lie on a grid of 5 ms.
-// A file of less than a second has too few for the grid to be seen: there they are spaced evenly, if they come so.
+// A file of few pictures, as of one second, does not let the grid be seen: there they are spaced evenly, if they come so.
 //
 // # The index
 //
